@@ -1,0 +1,25 @@
+//! Words and decisions that every other room uses: no IO, no async runtime, no clock of its own.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`conversation`] | the inner form of a request and of an answer, in no dialect |
+//! | [`usage`] | what an answer consumed, counted once and the same for every provider |
+//! | [`fault`] | what can go wrong with an upstream, by what it means for us |
+//! | [`breaker`], [`cooldown`] | when an upstream is left alone: it fails, or it asked us to wait |
+//! | [`money`] | amounts and prices in integers |
+//! | [`catalog`] | the models: prices, windows, abilities; what an answer cost |
+//! | [`routing`] | who can serve a request, in which order |
+//! | [`clock`], [`dice`] | time and chance, as they are handed in |
+//! | [`ids`] | names that cannot be mixed up |
+
+pub mod breaker;
+pub mod catalog;
+pub mod clock;
+pub mod conversation;
+pub mod cooldown;
+pub mod dice;
+pub mod fault;
+pub mod ids;
+pub mod money;
+pub mod routing;
+pub mod usage;

@@ -1,0 +1,93 @@
+//! What stands in the way of a plan: said to the caller ([`PlanError`]), or to the operator before the
+//! port opens ([`RoutingMistake`]).
+
+use std::fmt;
+
+use crate::catalog::Mode;
+use crate::ids::{ModelName, UpstreamName};
+
+/// Why no upstream can be asked. Names in it are cut and cleaned, so that they may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error("`provider` {provider} is not configured here: use one of {configured}")]
+    ProviderNotFound { provider: String, configured: String },
+    #[error("`provider` says {provider} and `model` says {prefix}: drop one of the two")]
+    Contradiction { provider: String, prefix: String },
+    #[error("`model` {model} {why}")]
+    ModelNotFound { model: String, why: NotServed },
+    #[error(
+        "`model` {model} has no price at {upstream}: add `[models.\"{upstream}/{model}\"]` with \
+         `input = \"…\"` and `output = \"…\"` (USD per million tokens) to gateway.toml"
+    )]
+    Unpriced { upstream: UpstreamName, model: String },
+    #[error("`model` is missing and there is no default: name one, or set `default_model` in gateway.toml")]
+    NoDefault,
+    #[error(
+        "`messages` need at least {need} tokens, the largest window of {model} is {window}: shorten them or \
+         name another model"
+    )]
+    TooLong { model: ModelName, need: u64, window: u64 },
+}
+
+/// Why a model is not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotServed {
+    Unknown,
+    /// It has a price, but no upstream lists it.
+    WhereNamed,
+    /// Known, but made for another kind of call.
+    NotChat(Mode),
+}
+
+impl fmt::Display for NotServed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotServed::Unknown => "is not served here: `GET /v1/models` lists the names",
+            NotServed::WhereNamed => "is listed by no upstream: ask for it as `UPSTREAM/MODEL`",
+            NotServed::NotChat(Mode::Embedding) => "makes embeddings: use `POST /v1/embeddings`",
+            NotServed::NotChat(_) => "does not answer chat requests: `GET /v1/models` lists those that do",
+        })
+    }
+}
+
+/// A mistake in the configuration's upstreams and models.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RoutingMistake {
+    #[error("upstream {0} is there twice: give each its own name")]
+    TwiceNamed(UpstreamName),
+    #[error("`models` of upstream {0} is empty: list its deployments or models")]
+    ServesNothing(UpstreamName),
+    #[error(
+        "upstream {upstream} serves {model}, which has no price: add `[models.\"{upstream}/{model}\"]` with \
+         `input = \"…\"` and `output = \"…\"` (USD per million tokens)"
+    )]
+    Unpriced { upstream: UpstreamName, model: ModelName },
+    #[error("`default_model` {model} is no chat model of upstream {upstream}: name one that it serves")]
+    DefaultNotServed { upstream: UpstreamName, model: ModelName },
+    #[error("`equivalents` of {model} name {equivalent}, which is not known: mend the name or leave it out")]
+    UnknownEquivalent { model: ModelName, equivalent: String },
+    #[error(
+        "`region` {region} of upstream {upstream} has no prices of its own: use one of [{known}] or none"
+    )]
+    UnknownRegion { upstream: UpstreamName, region: String, known: String },
+}
+
+/// The longest name that an error repeats, in characters.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// A caller's word as an error may repeat it: cut, and without what could rearrange a log or a terminal.
+pub(super) fn shown(word: &str) -> String {
+    let mut characters = word.chars();
+    let mut shown: String = characters.by_ref().take(SHOWN_CHARACTERS).map(visible).collect();
+    if characters.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn visible(c: char) -> char {
+    // Beside the control characters: zero-width ones, line separators, and those that turn the direction.
+    let hides =
+        matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    if c.is_control() || hides { '\u{fffd}' } else { c }
+}

@@ -1,0 +1,290 @@
+//! The only place where actors, clients, clock and dice are made and joined, and where they are taken
+//! apart again in order.
+
+use crate::config::{self, Config};
+use crate::gateway::{Gateway, Shutdown, Upstream, Worker};
+use crate::http;
+use crate::identity::Keys;
+use crate::pipeline::Slots;
+use actix_rt::Arbiter;
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
+use gateway_actors::supervision::Tasks;
+use gateway_core::breaker::Rule;
+use gateway_core::clock::Clock;
+use gateway_core::dice::Dice;
+use gateway_core::ids::ProviderKind;
+use gateway_core::routing::{self, Router, RoutingMistake, ServedModel};
+use gateway_wire::Outbound;
+use gateway_wire::anthropic_messages::AnthropicMessages;
+use gateway_wire::azure::AzureOpenAi;
+use gateway_wire::gemini::Gemini;
+use gateway_wire::openai_chat::OpenAiChat;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long a connection may stay open without a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a request's head may take.
+const HEAD: Duration = Duration::from_secs(10);
+/// After the grace: for connections to close, then for exchanges to end, then for each actor to hear it all.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Why the gateway could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{}", list(.0))]
+    Routing(Vec<RoutingMistake>),
+    #[error(transparent)]
+    Client(#[from] provider::ClientError),
+    #[error(transparent)]
+    Upstream(#[from] provider::SettingsError),
+    #[error("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY do not make a TLS server: {0}")]
+    Tls(String),
+    #[error("cannot listen on {address} (GATEWAY_BIND): {source}")]
+    Bind { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+fn list(mistakes: &[RoutingMistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(|mistake| format!("\n  {mistake}")).collect();
+    format!("{} in the configuration{}", mistakes.len(), lines.concat())
+}
+
+/// A gateway that takes requests.
+pub struct Serving {
+    pub addresses: Vec<SocketAddr>,
+    gateway: Data<Gateway>,
+    server: actix_web::dev::Server,
+    control: Arbiter,
+    tasks: Tasks,
+}
+
+/// Checks all that can be checked without opening a port.
+pub fn router(config: &Config) -> Result<Router, StartError> {
+    let upstreams = config.upstreams.iter().map(|upstream| routing::Upstream {
+        name: upstream.name.clone(),
+        kind: upstream.kind,
+        default_model: upstream.default_model.clone(),
+        models: upstream
+            .models
+            .iter()
+            .map(|(wire, model)| ServedModel { wire_name: wire.clone(), model: model.clone() })
+            .collect(),
+        region: upstream.region.clone(),
+    });
+    Router::new(upstreams.collect(), config.catalog()).map_err(StartError::Routing)
+}
+
+/// Makes every part and opens the port. Must be called within an actix system.
+pub fn start(config: Config) -> Result<Serving, StartError> {
+    provider::install_crypto();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let dice: Arc<dyn Dice> = Arc::new(SystemDice);
+    let control = Arbiter::new();
+    let router = router(&config)?;
+    let upstreams = config
+        .upstreams
+        .iter()
+        .map(|upstream| start_upstream(upstream, &config, &control, &clock, &dice))
+        .collect::<Result<_, _>>()?;
+    let gateway = Data::new(Gateway {
+        keys: Keys::from_config(&config.access),
+        router,
+        upstreams,
+        slots: Slots::new(config.listen.max_in_flight),
+        shutdown: Shutdown::default(),
+        replica: format!("{:08x}", dice.roll() >> 32),
+        clock,
+        dice,
+        config,
+    });
+    let tasks = Tasks::default();
+    let (server, addresses) = listen(&gateway, &tasks)?;
+    Ok(Serving { addresses, gateway, server, control, tasks })
+}
+
+fn start_upstream(
+    upstream: &config::Upstream,
+    config: &Config,
+    control: &Arbiter,
+    clock: &Arc<dyn Clock>,
+    dice: &Arc<dyn Dice>,
+) -> Result<Upstream, StartError> {
+    let settings = UpstreamSettings {
+        name: upstream.name.clone(),
+        base_url: upstream.base_url.clone(),
+        credential: credential(upstream),
+        breaker: Rule::new(config.calls.breaker_failures, config.calls.breaker_cooldown),
+        max_in_flight: upstream.max_in_flight,
+        max_body_bytes: config.calls.max_body,
+    };
+    let provider = Provider::start(settings, &control.handle(), Arc::clone(clock), Arc::clone(dice))?;
+    Ok(Upstream {
+        provider,
+        codec: codec(upstream.kind),
+        api_version: upstream.api_version.clone().unwrap_or_default(),
+        stream_usage: upstream.include_usage,
+    })
+}
+
+/// Which dialect an upstream of this kind speaks.
+fn codec(kind: ProviderKind) -> &'static dyn Outbound {
+    match kind {
+        ProviderKind::Anthropic => &AnthropicMessages,
+        ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => &OpenAiChat,
+        ProviderKind::AzureOpenAi => &AzureOpenAi,
+        ProviderKind::Gemini => &Gemini,
+    }
+}
+
+/// Always a header, never a part of the URL, so that no error text can hold it.
+fn credential(upstream: &config::Upstream) -> Credential {
+    let Some(secret) = upstream.api_key.clone() else { return Credential::None };
+    let (name, prefix) = match upstream.kind {
+        ProviderKind::Anthropic => ("x-api-key", ""),
+        ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => ("authorization", "Bearer "),
+        ProviderKind::AzureOpenAi => ("api-key", ""),
+        ProviderKind::Gemini => ("x-goog-api-key", ""),
+    };
+    Credential::Header { name, prefix, secret }
+}
+
+fn listen(
+    gateway: &Data<Gateway>,
+    tasks: &Tasks,
+) -> Result<(actix_web::dev::Server, Vec<SocketAddr>), StartError> {
+    let listen = &gateway.config.listen;
+    let client_settings = ClientSettings {
+        connect_timeout: gateway.config.calls.connect_timeout,
+        ca_pem: gateway.config.calls.ca_pem.clone(),
+        use_system_proxy: true,
+    };
+    // Made once here, so that a worker's own cannot fail.
+    drop(provider::client(&client_settings)?);
+    let (parts, tasks) = (gateway.clone(), tasks.clone());
+    let server = HttpServer::new(move || {
+        let client = provider::client(&client_settings).expect("the same settings made a client before");
+        let worker = Worker { client, tasks: tasks.clone() };
+        App::new()
+            .app_data(parts.clone())
+            .app_data(Data::new(worker))
+            .wrap(Condition::new(parts.config.access.demo_keys, from_fn(http::guard_host)))
+            .configure(http::routes)
+    })
+    .workers(listen.workers)
+    .disable_signals()
+    .tcp_nodelay(true)
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD)
+    // A caller that hangs up is then noticed at once (HTTP/1.1).
+    .h1_allow_half_closed(false)
+    .shutdown_timeout(2);
+    let address = listen.bind;
+    let bound = match &listen.tls {
+        None => server.bind(address),
+        Some(files) => server.bind_rustls_0_23(address, tls(files)?),
+    };
+    let server = bound.map_err(|source| StartError::Bind { address, source })?;
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
+}
+
+fn tls(files: &config::TlsFiles) -> Result<rustls::ServerConfig, StartError> {
+    let failed = |error: &dyn std::fmt::Display| StartError::Tls(error.to_string());
+    let certificates = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| failed(&error))?;
+    let key = PrivateKeyDer::from_pem_file(&files.private_key).map_err(|error| failed(&error))?;
+    rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(|error| failed(&error))
+}
+
+impl Serving {
+    /// Serves until SIGTERM or SIGINT, then leaves in order: new work is refused, open exchanges have their
+    /// grace, then streams end with an error event, connections close, and actors hear what is queued.
+    pub async fn until_stopped(self) -> Result<(), StartError> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let handle = self.server.handle();
+        let server = actix_rt::spawn(self.server);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop(&self.gateway, &handle, &self.tasks).await;
+        self.control.stop();
+        server.await.map_err(std::io::Error::other)??;
+        Ok(())
+    }
+}
+
+async fn stop(gateway: &Gateway, handle: &ServerHandle, tasks: &Tasks) {
+    let grace = gateway.config.listen.shutdown_grace;
+    log::info!(open_exchanges = gateway.slots.open(), grace_s = grace.as_secs(); "stopping: no new work is taken");
+    gateway.shutdown.begin();
+    if tokio::time::timeout(grace, gateway.slots.idle()).await.is_err() {
+        log::warn!(open_exchanges = gateway.slots.open(); "the grace is over: open exchanges end now");
+    }
+    gateway.shutdown.end_grace();
+    // Callers read their last event before their connections close.
+    tokio::time::timeout(Duration::from_secs(1), gateway.slots.idle()).await.ok();
+    handle.stop(true).await;
+    if let Err(open) = tasks.wait_idle(CLOSING).await {
+        log::error!(open; "tasks were left behind");
+    }
+    if tokio::time::timeout(CLOSING, gateway.slots.idle()).await.is_err() {
+        log::error!(open_exchanges = gateway.slots.open(); "exchanges were left behind");
+    }
+    for upstream in &gateway.upstreams {
+        if let Err(error) = upstream.provider.drain(CLOSING).await {
+            log::error!(upstream = upstream.provider.name().as_str(); "its actor did not end: {error}");
+        }
+    }
+    log::info!("stopped");
+}
+
+/// The machine's clocks.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn unix(&self) -> Duration {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+/// A generator of each thread's own (SplitMix64), seeded by the system through std's hasher. Good for ids
+/// and jitter; no key is made of it.
+struct SystemDice;
+
+thread_local! {
+    static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(std::thread::current().id()));
+}
+
+impl Dice for SystemDice {
+    fn roll(&self) -> u64 {
+        let state = STATE.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        STATE.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}

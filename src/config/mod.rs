@@ -1,0 +1,118 @@
+//! The checked configuration: what the environment, `.env` and `gateway.toml` say together, or every mistake
+//! in them at once. Nothing further in checks a setting again.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`env`] | the environment as a map: the only reader of it |
+//! | `names` | every environment name, and whether it has an effect |
+//! | `file` | the tables of `gateway.toml`, with their lines |
+//! | `settings` | readers of single values |
+//! | `secrets` | `env:NAME` and `file:PATH` looked up |
+//! | [`process`] | listener, log, deadlines |
+//! | [`access`] | callers' keys as configured |
+//! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
+//! | `models` | prices over the catalog's |
+//! | [`mistakes`] | what is wrong, where, and the mend |
+
+pub mod access;
+mod base_url;
+pub mod env;
+mod file;
+pub mod mistakes;
+mod models;
+mod names;
+pub mod process;
+mod secrets;
+mod settings;
+pub mod upstreams;
+mod vendors;
+
+use std::path::{Path, PathBuf};
+
+use gateway_core::catalog::{Catalog, Override};
+
+pub use access::{Access, TeamKey};
+pub use env::Environment;
+pub use mistakes::{Mistake, Mistakes};
+pub use process::{Calls, Listen, Log, LogFormat, TlsFiles, bind_address};
+pub use upstreams::Upstream;
+
+use mistakes::did_you_mean;
+use names::{Effect, NAMES};
+use settings::Settings;
+
+/// Everything that was configured, checked. Its `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: Listen,
+    /// Where ledger and audit live.
+    pub state_dir: PathBuf,
+    pub log: Log,
+    pub access: Access,
+    pub calls: Calls,
+    /// In the order of `PROVIDER_PRIORITY`; at least one.
+    pub upstreams: Vec<Upstream>,
+    /// `[models]`, for [`Catalog::with`].
+    pub models: Vec<(String, Override)>,
+    /// Variables that are set and have no effect in this version: to be told loudly at the start.
+    pub not_yet: Vec<&'static str>,
+}
+
+impl Config {
+    /// Reads `environment` and the file that is named here, else by `GATEWAY_CONFIG`, else `gateway.toml` in
+    /// the working directory where there is one.
+    ///
+    /// # Errors
+    /// Every mistake in all of them, in one list.
+    pub fn load(environment: &Environment, file: Option<&Path>) -> Result<Config, Mistakes> {
+        let mut settings = Settings { environment, mistakes: environment.unread().to_vec() };
+        let tables = file::read(&mut settings, file);
+        let listen = process::listen(&mut settings);
+        let models = models::models(&mut settings, tables.models);
+        let catalog = Catalog::builtin().with(models.iter().cloned());
+        let config = Config {
+            state_dir: PathBuf::from(settings.text("GATEWAY_STATE_DIR").unwrap_or("./state")),
+            log: process::log(&mut settings),
+            access: access::access(&mut settings, &listen),
+            calls: process::calls(&mut settings),
+            upstreams: upstreams::upstreams(&mut settings, tables.upstreams, &catalog),
+            models,
+            not_yet: not_yet(environment),
+            listen,
+        };
+        refuse_names(&mut settings);
+        Mistakes::unless_any(settings.mistakes, config)
+    }
+
+    /// The built-in catalog with `[models]` over it.
+    pub fn catalog(&self) -> Catalog {
+        Catalog::builtin().with(self.models.iter().cloned())
+    }
+}
+
+/// Names that are set, have no effect yet, and ask for something.
+fn not_yet(environment: &Environment) -> Vec<&'static str> {
+    let asks = |(name, effect): &(&'static str, Effect)| match (effect, environment.value(name)) {
+        (Effect::Later { off }, Some(value)) => (*off != Some(value)).then_some(*name),
+        _ => None,
+    };
+    NAMES.iter().filter_map(asks).collect()
+}
+
+/// Typing errors in our own family of names, and proxies where the HTTP client would not see them.
+fn refuse_names(settings: &mut Settings<'_>) {
+    let environment = settings.environment;
+    let known = NAMES.iter().map(|(name, _)| *name).filter(|name| name.starts_with("GATEWAY_"));
+    for name in environment.names().filter(|name| name.starts_with("GATEWAY_")) {
+        let value = environment.value(name).unwrap_or_default();
+        if !known.clone().any(|known| known == name) && !names::is_service_link(name, value) {
+            settings.wrong(name, "is not known", did_you_mean(name, known.clone()));
+        }
+    }
+    for name in environment.proxies_out_of_sight() {
+        settings.wrong(name, "has no effect in `.env`", "set it in the environment that starts the gateway");
+    }
+}
+
+#[cfg(test)]
+mod tests;

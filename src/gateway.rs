@@ -1,0 +1,90 @@
+//! The parts that every request uses, joined once by `assembly`.
+
+use crate::config::Config;
+use crate::identity::Keys;
+use crate::pipeline::Slots;
+use gateway_actors::provider::{Client, Provider};
+use gateway_actors::supervision::Tasks;
+use gateway_core::clock::Clock;
+use gateway_core::dice::Dice;
+use gateway_core::routing::Router;
+use gateway_wire::Outbound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
+
+/// One per process.
+pub struct Gateway {
+    pub config: Config,
+    pub keys: Keys,
+    pub router: Router,
+    /// In the router's order: a candidate's index finds its upstream here.
+    pub upstreams: Vec<Upstream>,
+    pub slots: Arc<Slots>,
+    pub shutdown: Shutdown,
+    pub clock: Arc<dyn Clock>,
+    pub dice: Arc<dyn Dice>,
+    /// Told apart in status answers where several replicas stand behind one address.
+    pub replica: String,
+}
+
+/// An upstream as the walk sees it.
+pub struct Upstream {
+    pub provider: Provider,
+    pub codec: &'static dyn Outbound,
+    pub api_version: String,
+    pub stream_usage: bool,
+}
+
+/// One per worker thread: no upstream connection crosses threads.
+pub struct Worker {
+    pub client: Client,
+    pub tasks: Tasks,
+}
+
+/// What SIGTERM sets in motion, seen by requests.
+#[derive(Default)]
+pub struct Shutdown {
+    begun: AtomicBool,
+    grace_over: AtomicBool,
+    over: Notify,
+}
+
+impl Shutdown {
+    /// From here on new work is refused and ready is red.
+    pub fn begin(&self) {
+        self.begun.store(true, Ordering::Release);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// The grace is over: every stream ends now, with one error event.
+    pub fn end_grace(&self) {
+        self.grace_over.store(true, Ordering::Release);
+        self.over.notify_waiters();
+    }
+
+    pub fn is_grace_over(&self) -> bool {
+        self.grace_over.load(Ordering::Acquire)
+    }
+
+    /// Waits until the grace is over.
+    pub async fn grace_over(&self) {
+        // Made before the flag is read, so that the news can't fall between.
+        let told = self.over.notified();
+        if !self.is_grace_over() {
+            told.await;
+        }
+    }
+}
+
+/// A UUIDv7: time in front, so that ids sort, chance behind.
+pub fn request_id(clock: &dyn Clock, dice: &dyn Dice) -> String {
+    let mut chance = [0; 10];
+    chance[..8].copy_from_slice(&dice.roll().to_le_bytes());
+    chance[8..].copy_from_slice(&dice.roll().to_le_bytes()[..2]);
+    let millis = u64::try_from(clock.unix().as_millis()).unwrap_or(u64::MAX);
+    uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid().to_string()
+}

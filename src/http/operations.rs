@@ -1,0 +1,148 @@
+//! What operators and their probes ask: upstreams, models, health.
+
+use super::refusal;
+use crate::gateway::Gateway;
+use crate::identity::Scopes;
+use crate::pipeline::{Failure, identify};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, SecondsFormat, Utc};
+use gateway_actors::provider::Status;
+use gateway_actors::supervision::Vitals;
+use gateway_core::fault::Fault;
+use gateway_wire::native::Native;
+use gateway_wire::openai_chat::OpenAiChat;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// `GET /v1/providers/status`: every configured upstream in priority order, and the actors behind them.
+pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    if let Err(failure) = identify(&gateway, request.headers(), Scopes::INFER) {
+        return refusal(&gateway, &Native, &failure);
+    }
+    let statuses: Vec<Status> = gateway.upstreams.iter().map(|upstream| upstream.provider.status()).collect();
+    let mut models: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for route in gateway.router.models() {
+        models.entry(route.upstream.as_str()).or_default().push(route.model.as_str());
+    }
+    let providers: Vec<Value> = statuses
+        .iter()
+        .map(|status| provider(status, models.get(status.name.as_str()).map_or(&[], Vec::as_slice)))
+        .collect();
+    let actors: Vec<Value> = statuses.iter().map(|status| actor(&status.actor)).collect();
+    HttpResponse::Ok().json(json!({ "replica": gateway.replica, "providers": providers, "actors": actors }))
+}
+
+fn provider(status: &Status, models: &[&str]) -> Value {
+    json!({
+        "name": status.name.as_str(),
+        "state": status.state.word(),
+        "since": time(status.since),
+        "reason": status.reason.as_ref().map(reason),
+        "next_probe_at": status.next_probe_at.map(time),
+        "consecutive_failures": status.consecutive_failures,
+        "in_flight": status.in_flight,
+        "error_rate": status.error_rate,
+        "latency_ms": status.latency.map(|latency| json!({
+            "p50": latency.p50.as_secs_f64() * 1e3,
+            "p95": latency.p95.as_secs_f64() * 1e3,
+        })),
+        "mailbox": status.actor.queue,
+        "restarts": status.actor.restarts,
+        "models": models,
+    })
+}
+
+fn reason(fault: &Fault) -> String {
+    match fault.status {
+        Some(status) => format!("{} (status {status})", fault.word()),
+        None => fault.word().to_owned(),
+    }
+}
+
+fn actor(vitals: &Vitals) -> Value {
+    json!({
+        "name": vitals.name,
+        "alive": vitals.alive,
+        "queue": vitals.queue,
+        "restarts": vitals.restarts,
+        "last_error_at": vitals.last_error_at.map(time),
+    })
+}
+
+/// RFC 3339 in UTC with milliseconds.
+fn time(unix: Duration) -> String {
+    DateTime::<Utc>::from(std::time::UNIX_EPOCH + unix).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// `GET /v1/models`, OpenAI's shape: what this key may ask for, each name once.
+pub async fn models(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    if let Err(failure) = identify(&gateway, request.headers(), Scopes::INFER) {
+        return refusal(&gateway, &OpenAiChat, &failure);
+    }
+    let data: Vec<Value> =
+        names(&gateway).into_iter().map(|(name, owner)| model_object(name, owner)).collect();
+    HttpResponse::Ok().json(json!({ "object": "list", "data": data }))
+}
+
+/// `GET /v1/models/{id}`, by name, with or without its upstream in front.
+pub async fn model(request: HttpRequest, id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
+    if let Err(failure) = identify(&gateway, request.headers(), Scopes::INFER) {
+        return refusal(&gateway, &OpenAiChat, &failure);
+    }
+    let found = gateway.router.models().find(|route| {
+        let bare = route.model.as_str() == id.as_str();
+        bare || id.split_once('/').is_some_and(|(upstream, model)| {
+            upstream == route.upstream.as_str() && model == route.model.as_str()
+        })
+    });
+    match found {
+        Some(route) => HttpResponse::Ok().json(model_object(&id, route.upstream.as_str())),
+        None => refusal(&gateway, &OpenAiChat, &Failure::NotFound),
+    }
+}
+
+/// Names with the first upstream in priority order that serves each.
+fn names(gateway: &Gateway) -> Vec<(&str, &str)> {
+    let mut seen = std::collections::HashSet::new();
+    let routes = gateway.router.models();
+    routes
+        .filter(|route| seen.insert(route.model.as_str()))
+        .map(|route| (route.model.as_str(), route.upstream.as_str()))
+        .collect()
+}
+
+fn model_object(name: &str, owner: &str) -> Value {
+    // `created` is required by the SDKs' types; the catalog has no such date, and zero says so.
+    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+}
+
+/// `GET /health`: the process answers.
+pub async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// `GET /health/live`: for a liveness probe; no dependency enters.
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// `GET /health/ready`: whether new work is taken. Open breakers are shown and never turn it red.
+pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
+    let providers: serde_json::Map<String, Value> = gateway
+        .upstreams
+        .iter()
+        .map(|upstream| {
+            let status = upstream.provider.status();
+            (status.name.to_string(), Value::from(status.state.word()))
+        })
+        .collect();
+    let stopping = gateway.shutdown.has_begun();
+    let mut response = if stopping { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
+    response.json(json!({
+        "status": if stopping { "stopping" } else { "ready" },
+        "providers": providers,
+        "open_exchanges": gateway.slots.open(),
+    }))
+}

@@ -1,0 +1,111 @@
+//! Responses: our own headers, and no upstream's.
+
+use super::error;
+use crate::gateway::{Gateway, request_id};
+use crate::pipeline::{Failure, Served, Told};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use gateway_wire::{ErrorBody, Inbound};
+use std::borrow::Cow;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROVIDER: HeaderName = HeaderName::from_static("x-gateway-provider");
+const MODEL: HeaderName = HeaderName::from_static("x-gateway-model");
+const FALLBACK: HeaderName = HeaderName::from_static("x-gateway-fallback");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
+const COST: HeaderName = HeaderName::from_static("x-gateway-cost-usd");
+const MAX_OUTPUT: HeaderName = HeaderName::from_static("x-gateway-max-output-tokens");
+const DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
+const OVERHEAD: HeaderName = HeaderName::from_static("x-gateway-overhead-us");
+const STREAM: HeaderName = HeaderName::from_static("x-gateway-stream");
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Bytes that the list of dropped fields may take in a header.
+const DROPPED_BYTES: usize = 1024;
+
+pub(super) fn served(served: Served, id: &str) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    put(&mut response, REQUEST_ID, id);
+    match served {
+        Served::Whole { body, told } => {
+            tell(&mut response, &told);
+            response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(body)
+        }
+        Served::Stream { body, told } => {
+            tell(&mut response, &told);
+            event_stream(&mut response).streaming(body)
+        }
+        Served::Held { body } => {
+            put(&mut response, STREAM, "held");
+            event_stream(&mut response).streaming(body)
+        }
+    }
+}
+
+fn event_stream(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
+    response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")))
+        .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")))
+}
+
+fn tell(response: &mut HttpResponseBuilder, told: &Told) {
+    put(response, PROVIDER, told.route.upstream.as_str());
+    put(response, MODEL, told.route.model.as_str());
+    put(response, FALLBACK, if told.fallback { "true" } else { "false" });
+    response.insert_header((ATTEMPTS, told.attempts));
+    response.insert_header((OVERHEAD, told.overhead_us));
+    if let Some(cost) = told.cost {
+        put(response, COST, &cost.to_string());
+    }
+    if let Some(bound) = told.max_output {
+        response.insert_header((MAX_OUTPUT, bound));
+    }
+    if !told.dropped.is_empty() {
+        put(response, DROPPED, &joined(&told.dropped));
+    }
+}
+
+/// As many whole names as fit, with commas between.
+fn joined(names: &[Cow<'static, str>]) -> String {
+    let mut list = String::new();
+    for name in names {
+        if list.len() + name.len() + 1 > DROPPED_BYTES {
+            break;
+        }
+        if !list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(name);
+    }
+    list
+}
+
+/// A value that no header may hold is left out; ours are plain ASCII by construction.
+fn put(response: &mut HttpResponseBuilder, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.insert_header((name, value));
+    }
+}
+
+/// An error that has no request id yet.
+pub fn refusal(gateway: &Gateway, dialect: &dyn Inbound, failure: &Failure) -> HttpResponse {
+    let id = request_id(&*gateway.clock, &*gateway.dice);
+    failed(dialect, &error::describe(failure, &id))
+}
+
+pub(super) fn failed(dialect: &dyn Inbound, error: &ErrorBody) -> HttpResponse {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    put(&mut response, REQUEST_ID, &error.request_id);
+    if let Some(seconds) = error.retry_after_s {
+        response.insert_header((RETRY_AFTER, seconds));
+    }
+    if !error.attempts.is_empty() {
+        response.insert_header((ATTEMPTS, error.attempts.len()));
+    }
+    response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(dialect.error(error))
+}

@@ -1,0 +1,139 @@
+//! The keys that open the gateway. Kept as SHA-256 alone, so a dump of the process shows none of them.
+
+use std::collections::HashMap;
+
+use gateway_core::ids::{KeyId, TeamId};
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::credentials::{Credentials, Denied};
+use super::{Principal, Scopes};
+use crate::config::Access;
+use crate::config::access::{DEMO_ADMIN_KEY, DEMO_TEAM_KEYS};
+
+/// The administrator's own calls are this team's.
+const ADMIN_TEAM: &str = "default";
+
+/// Whom each key stands for. Immutable; a reload makes a new one.
+pub struct Keys {
+    /// By the first eight bytes of the digest; the whole digest is compared in constant time.
+    by_prefix: HashMap<[u8; 8], Vec<(Fingerprint, Principal)>>,
+}
+
+type Fingerprint = [u8; 32];
+
+impl Keys {
+    /// The configured keys, and the built-in ones while they are on.
+    pub fn from_config(access: &Access) -> Keys {
+        let mut keys = Keys { by_prefix: HashMap::new() };
+        for team_key in &access.team_keys {
+            keys.add(team_key.key.expose_secret(), team_key.team.clone(), Scopes::INFER);
+        }
+        let admin_key = access.admin_key.iter().map(ExposeSecret::expose_secret);
+        for key in admin_key.chain(access.demo_keys.then_some(DEMO_ADMIN_KEY)) {
+            keys.add(key, team(ADMIN_TEAM), Scopes::INFER.and(Scopes::ADMIN));
+        }
+        for (name, key) in DEMO_TEAM_KEYS.into_iter().filter(|_| access.demo_keys) {
+            keys.add(key, team(name), Scopes::INFER);
+        }
+        keys
+    }
+
+    fn add(&mut self, key: &str, team: TeamId, scopes: Scopes) {
+        let (fingerprint, prefix) = fingerprint(key);
+        let principal = Principal { team, key_id: key_id(&fingerprint), scopes };
+        self.by_prefix.entry(prefix).or_default().push((fingerprint, principal));
+    }
+
+    /// # Errors
+    /// [`Denied::Unknown`], where no such key is here.
+    pub fn identify(&self, credentials: Credentials<'_>) -> Result<Principal, Denied> {
+        let (presented, prefix) = fingerprint(credentials.key);
+        let candidates = self.by_prefix.get(&prefix).into_iter().flatten();
+        candidates
+            .filter(|(held, _)| bool::from(held.ct_eq(&presented)))
+            .map(|(_, principal)| principal.clone())
+            .next()
+            .ok_or(Denied::Unknown { header: credentials.header })
+    }
+}
+
+fn team(name: &str) -> TeamId {
+    TeamId::new(name).expect("built-in team names keep to the pattern, as a test shows")
+}
+
+fn fingerprint(key: &str) -> (Fingerprint, [u8; 8]) {
+    let digest: Fingerprint = Sha256::digest(key.as_bytes()).into();
+    let mut prefix = [0; 8];
+    prefix.copy_from_slice(&digest[..8]);
+    (digest, prefix)
+}
+
+fn key_id(fingerprint: &Fingerprint) -> KeyId {
+    let hex: String = fingerprint.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    KeyId::new(&hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::config::TeamKey;
+
+    fn identify(keys: &Keys, key: &str) -> Result<Principal, Denied> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("x-api-key"), HeaderValue::from_str(key).unwrap());
+        keys.identify(Credentials::from_headers(&headers).unwrap())
+    }
+
+    fn access(demo_keys: bool) -> Access {
+        let team_keys = vec![TeamKey { team: team("ops"), key: SecretString::from("a-key-of-the-ops-team") }];
+        Access { demo_keys, team_keys, admin_key: Some(SecretString::from("the-administrator-1")) }
+    }
+
+    #[test]
+    fn each_key_stands_for_its_team() {
+        let infer = Scopes::INFER;
+        let admin = Scopes::INFER.and(Scopes::ADMIN);
+        for (key, with_demo, without) in [
+            ("a-key-of-the-ops-team", Some(("ops", infer)), Some(("ops", infer))),
+            ("the-administrator-1", Some(("default", admin)), Some(("default", admin))),
+            ("sk-gateway-finance-001", Some(("finance-team", infer)), None),
+            ("sk-gateway-engineering-001", Some(("engineering-team", infer)), None),
+            ("sk-gateway-marketing-001", Some(("marketing-team", infer)), None),
+            ("sk-gateway-default-001", Some(("default", infer)), None),
+            ("sk-gateway-admin-001", Some(("default", admin)), None),
+            ("a-key-of-the-ops-tea", None, None),
+            ("a-key-of-the-ops-team1", None, None),
+            ("A-key-of-the-ops-team", None, None),
+        ] {
+            for (demo_keys, want) in [(true, with_demo), (false, without)] {
+                let keys = Keys::from_config(&access(demo_keys));
+                let want = want.ok_or(Denied::Unknown { header: "x-api-key" });
+                let found = identify(&keys, key);
+                let found = found.as_ref().map(|p| (p.team.as_str(), p.scopes)).map_err(|denied| *denied);
+                assert_eq!(found, want, "{key}, demo keys: {demo_keys}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_id_is_of_the_digest() {
+        let keys = Keys::from_config(&access(true));
+        // printf %s sk-gateway-default-001 | sha256sum
+        let principal = identify(&keys, "sk-gateway-default-001").unwrap();
+        assert_eq!(principal.key_id.as_str(), "07c801c42155");
+        assert!(!format!("{principal:?}").contains("sk-gateway"));
+    }
+
+    #[test]
+    fn scopes_hold_no_more_than_was_given() {
+        assert!(!Scopes::INFER.allow(Scopes::ADMIN));
+        assert!(Scopes::INFER.and(Scopes::ADMIN).allow(Scopes::ADMIN));
+        assert!(!Scopes::INFER.allow(Scopes::INFER.and(Scopes::ADMIN)));
+        assert!(!Scopes::default().allow(Scopes::INFER));
+    }
+}

@@ -1,0 +1,48 @@
+//! Who calls: proved from the request's headers, before a byte of its body is read.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`credentials`] | the one key that a request presents, out of all headers that may carry it |
+//! | [`keys`] | the keys that open the gateway, and whom each stands for |
+//! | [`host`] | the guard against DNS rebinding while the built-in keys are on |
+
+pub mod credentials;
+pub mod host;
+pub mod keys;
+
+use gateway_core::ids::{KeyId, TeamId};
+
+pub use credentials::{Credentials, Denied};
+pub use host::host_allowed;
+pub use keys::Keys;
+
+/// A caller whose key was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    pub team: TeamId,
+    /// The first 12 hex digits of the key's SHA-256.
+    pub key_id: KeyId,
+    pub scopes: Scopes,
+}
+
+/// What a caller may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Call models.
+    pub const INFER: Scopes = Scopes(1);
+    /// Read every team's figures and change the gateway's state.
+    pub const ADMIN: Scopes = Scopes(2);
+
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, more: Scopes) -> Scopes {
+        Scopes(self.0 | more.0)
+    }
+
+    /// Whether every one of `wanted` is there.
+    pub const fn allow(self, wanted: Scopes) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+}

@@ -1,0 +1,23 @@
+//! The gateway's front: HTTP, configuration, identity, and the walk of a request.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | the commands |
+//! | [`assembly`] | where parts are made and joined, and taken apart again |
+//! | [`gateway`] | the parts that every request uses |
+//! | [`pipeline`] | the walk |
+//! | [`http`] | the door |
+//! | [`identity`] | who calls |
+//! | [`config`] | what was configured |
+//! | [`logging`] | how lines are written |
+//! | [`demo`] | the gateway on simulated upstreams |
+
+pub mod assembly;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod gateway;
+pub mod http;
+pub mod identity;
+pub mod logging;
+pub mod pipeline;

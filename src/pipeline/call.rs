@@ -1,0 +1,416 @@
+//! Calls candidates in order until one answers. Each attempt has one permit and reports once.
+
+use super::exchange::Exchange;
+use super::failure::Failure;
+use crate::gateway::{Gateway, Upstream, Worker};
+use gateway_actors::provider::{Call, Client, Limits, Outcome, Permit, Refusal, Reply};
+use gateway_actors::supervision::Tasks;
+use gateway_core::catalog::{Ability, ServiceTier, cost};
+use gateway_core::conversation::{Conversation, Event};
+use gateway_core::fault::{Fault, FaultClass};
+use gateway_core::money::NanoUsd;
+use gateway_core::routing::{Candidate, Route};
+use gateway_core::usage::Usage;
+use gateway_wire::{Attempt, Facts, Outbound, Target};
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+/// Bytes of an error body that are looked at; the rest is not read.
+const ERROR_BODY: usize = 64 << 10;
+/// How long the usage of an answer is waited for whose caller has gone.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What came of one attempt, and how long the upstream took of it.
+pub(super) type Sent<T> = Pin<Box<dyn Future<Output = (Result<T, Fault>, Duration)>>>;
+
+/// One attempt, ready to go.
+pub(super) struct Attempting {
+    pub permit: Permit,
+    pub client: Client,
+    pub codec: &'static dyn Outbound,
+    pub call: Call,
+    pub limits: Limits,
+    pub clock: Arc<dyn gateway_core::clock::Clock>,
+    pub max_body: usize,
+    /// Silence before content is a reasoning model thinking, no sign of ill health.
+    pub may_be_silent: bool,
+}
+
+/// One request's way through its candidates.
+pub(super) struct Calling {
+    pub gateway: Arc<Gateway>,
+    client: Client,
+    tasks: Tasks,
+    pub conversation: Conversation,
+    plan: Vec<Candidate>,
+    stream: bool,
+    deadline: Instant,
+    /// The candidate that answered, once one has.
+    pub chosen: usize,
+    pub attempts: Vec<Attempt>,
+    faults: Vec<FaultClass>,
+    soonest: Option<Instant>,
+    /// Spent in waiting for upstreams.
+    pub waited: Duration,
+    pub dropped: Vec<Cow<'static, str>>,
+    pub warnings: Vec<String>,
+}
+
+impl Calling {
+    pub(super) fn new(
+        gateway: &Arc<Gateway>,
+        worker: &Worker,
+        asked: gateway_wire::Asked,
+        plan: Vec<Candidate>,
+        exchange: &Exchange,
+    ) -> Calling {
+        Calling {
+            gateway: Arc::clone(gateway),
+            client: worker.client.clone(),
+            tasks: worker.tasks.clone(),
+            conversation: asked.conversation,
+            plan,
+            stream: asked.stream,
+            deadline: exchange.started + gateway.config.calls.request_timeout,
+            chosen: 0,
+            attempts: Vec::with_capacity(1),
+            faults: Vec::new(),
+            soonest: None,
+            waited: Duration::ZERO,
+            dropped: asked.dropped,
+            warnings: asked.warnings,
+        }
+    }
+
+    /// Tries candidates until one answers. `start` sends an attempt and reports a failed one; the
+    /// exchange comes back, unless the caller vanishes meanwhile.
+    pub(super) async fn first<T: 'static>(
+        &mut self,
+        mut exchange: Exchange,
+        start: fn(Attempting) -> Sent<T>,
+    ) -> (Exchange, Result<T, Failure>) {
+        for index in 0..self.plan.len() {
+            let mut retried = false;
+            loop {
+                let permit = match self.upstream(index).provider.acquire(&self.plan[index].route.model) {
+                    Ok(permit) => permit,
+                    Err(refusal) => {
+                        self.refused(index, &refusal);
+                        break;
+                    }
+                };
+                let began = self.gateway.clock.now();
+                if began >= self.deadline {
+                    return (exchange, Err(self.exhausted()));
+                }
+                let sent = start(self.attempt(index, permit));
+                let (result, waited) = if self.stream {
+                    sent.await
+                } else {
+                    let drain = Drain { under_way: Some((sent, exchange)), tasks: self.tasks.clone() };
+                    let (returned, finished) = drain.await;
+                    exchange = returned;
+                    finished
+                };
+                self.waited += waited;
+                match result {
+                    Ok(value) => {
+                        self.chosen = index;
+                        self.note(index, "ok", Some(200), began);
+                        return (exchange, Ok(value));
+                    }
+                    Err(fault) => {
+                        self.note(index, fault.word(), fault.status, began);
+                        if let Some(failure) = self.stops_at(&fault) {
+                            return (exchange, Err(failure));
+                        }
+                        let retry = fault.class == FaultClass::Connect && !retried;
+                        self.faulted(fault);
+                        if !(retry && self.upstream(index).provider.may_retry()) {
+                            break;
+                        }
+                        retried = true;
+                        let jitter = self.gateway.dice.below(40);
+                        tokio::time::sleep(Duration::from_millis(10 + jitter)).await;
+                    }
+                }
+            }
+        }
+        let failure = self.exhausted();
+        (exchange, Err(failure))
+    }
+
+    fn upstream(&self, index: usize) -> &Upstream {
+        &self.gateway.upstreams[self.plan[index].upstream]
+    }
+
+    fn attempt(&mut self, index: usize, permit: Permit) -> Attempting {
+        let candidate = &self.plan[index];
+        let upstream = self.upstream(index);
+        let abilities = &candidate.route.abilities;
+        let reasoning = abilities.known(Ability::Reasoning) == Some(true);
+        let target = Target {
+            model: &candidate.route.wire_model,
+            output_bound: candidate.output_bound,
+            reasoning,
+            sampling: abilities.known(Ability::SamplingParams) != Some(false),
+            stream: self.stream,
+            stream_usage: upstream.stream_usage,
+            api_version: &upstream.api_version,
+        };
+        let call = upstream.codec.encode(&self.conversation, &target);
+        let timeouts = &self.gateway.config.calls;
+        let now = self.gateway.clock.now();
+        let first_byte = (self.stream && !reasoning).then_some(timeouts.first_byte_timeout);
+        let limits = Limits { first_byte, total: self.deadline.min(now + timeouts.total_timeout) };
+        let codec = upstream.codec;
+        for name in &call.dropped {
+            if !self.dropped.iter().any(|known| known == name) {
+                self.dropped.push(Cow::Borrowed(name));
+            }
+        }
+        Attempting {
+            permit,
+            client: self.client.clone(),
+            codec,
+            call: Call {
+                path: call.path,
+                headers: call.headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+                body: call.body.into(),
+            },
+            limits,
+            clock: Arc::clone(&self.gateway.clock),
+            max_body: self.gateway.config.calls.max_body,
+            may_be_silent: reasoning,
+        }
+    }
+
+    /// A caller's mistake would fail everywhere, so it ends the search.
+    fn stops_at(&self, fault: &Fault) -> Option<Failure> {
+        match fault.class {
+            FaultClass::Refused { field } => Some(Failure::Refused { field }),
+            FaultClass::ContentFiltered => Some(Failure::ContentFiltered),
+            _ => None,
+        }
+    }
+
+    fn faulted(&mut self, fault: Fault) {
+        if let FaultClass::RateLimited { retry_after } = fault.class {
+            let wait = retry_after.unwrap_or(Duration::from_secs(1));
+            self.recovers_at(self.gateway.clock.now() + wait);
+        }
+        self.faults.push(fault.class);
+    }
+
+    fn refused(&mut self, index: usize, refusal: &Refusal) {
+        let (word, until) = match refusal {
+            Refusal::Open { until } => ("breaker_open", Some(*until)),
+            Refusal::CoolingDown { until } => ("cooling_down", Some(*until)),
+            Refusal::Misconfigured { until } => ("misconfigured", Some(*until)),
+            Refusal::Full => ("full", None),
+            Refusal::Stopping => ("stopping", None),
+        };
+        if let Some(until) = until {
+            self.recovers_at(until);
+        }
+        let now = self.gateway.clock.now();
+        self.note(index, word, None, now);
+    }
+
+    fn recovers_at(&mut self, at: Instant) {
+        self.soonest = Some(self.soonest.map_or(at, |soonest| soonest.min(at)));
+    }
+
+    fn note(&mut self, index: usize, outcome: &'static str, status: Option<u16>, began: Instant) {
+        let route = &self.plan[index].route;
+        let spent = self.gateway.clock.now().saturating_duration_since(began);
+        self.attempts.push(Attempt {
+            provider: route.upstream.to_string(),
+            model: route.model.to_string(),
+            outcome,
+            status,
+            ms: millis(spent),
+        });
+    }
+
+    /// No candidate is left.
+    fn exhausted(&mut self) -> Failure {
+        let attempts = std::mem::take(&mut self.attempts);
+        let now = self.gateway.clock.now();
+        let wait = self.soonest.map(|soonest| soonest.saturating_duration_since(now));
+        let all =
+            |class: &FaultClass| !self.faults.is_empty() && self.faults.iter().all(|fault| fault == class);
+        if all(&FaultClass::ContextTooLong) {
+            return Failure::ContextTooLong;
+        }
+        if all(&FaultClass::ModelNotFound) {
+            return Failure::ModelUnknownUpstream;
+        }
+        match self.faults.pop() {
+            Some(class) if self.plan.len() == 1 => Failure::OneFailed { class, retry_after: wait, attempts },
+            _ => Failure::NoneAvailable { retry_after: wait.unwrap_or(Duration::from_secs(1)), attempts },
+        }
+    }
+
+    pub(super) fn candidate(&self) -> &Candidate {
+        &self.plan[self.chosen]
+    }
+
+    /// What the answer consumed and costs: as reported, else as much of it as we can see, at its bound.
+    pub(super) fn charge(&self, reported: &Usage, received_bytes: u64) -> Charge {
+        let route = &self.candidate().route;
+        let mut usage = *reported;
+        let estimate = !usage.is_reported();
+        if usage.input.is_none() {
+            let bytes = self.conversation.text_bytes();
+            usage.input = Some(route.window.map_or(bytes, |window| bytes.min(window)));
+        }
+        if usage.output.is_none() {
+            usage.output = Some(received_bytes);
+        }
+        Charge { usage, cost: cost(&route.price, &usage, ServiceTier::Standard), estimate }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What the response headers say.
+    pub(super) fn told(&self, exchange: &Exchange, cost: Option<NanoUsd>) -> Told {
+        let candidate = self.candidate();
+        let overhead = exchange.elapsed().saturating_sub(self.waited);
+        Told {
+            route: Arc::clone(&candidate.route),
+            fallback: self.chosen > 0,
+            attempts: self.attempts.len(),
+            cost,
+            max_output: candidate.output_was_bounded.then_some(candidate.output_bound),
+            dropped: self.dropped.clone(),
+            overhead_us: micros(overhead),
+        }
+    }
+
+    /// What the caller is told beside the answer.
+    pub(super) fn facts<'a>(&'a self, exchange: &'a Exchange, charge: &'a Charge) -> Facts<'a> {
+        let candidate = self.candidate();
+        let elapsed = exchange.elapsed();
+        let overhead = elapsed.saturating_sub(self.waited);
+        Facts {
+            request_id: &exchange.id,
+            created: exchange.started_unix.as_secs(),
+            provider: candidate.route.upstream.as_str(),
+            model: candidate.route.model.as_str(),
+            fallback: self.chosen > 0,
+            attempts: &self.attempts,
+            usage: &charge.usage,
+            cost: charge.cost,
+            cost_is_estimate: charge.estimate,
+            max_output: candidate.output_was_bounded.then_some(candidate.output_bound),
+            dropped: &self.dropped,
+            warnings: &self.warnings,
+            latency_ms: millis(elapsed),
+            overhead_us: micros(overhead),
+        }
+    }
+}
+
+/// What response headers tell of an answer.
+pub struct Told {
+    pub route: Arc<Route>,
+    pub fallback: bool,
+    pub attempts: usize,
+    /// Known before the body of a JSON answer only.
+    pub cost: Option<NanoUsd>,
+    pub max_output: Option<u64>,
+    pub dropped: Vec<Cow<'static, str>>,
+    pub overhead_us: u64,
+}
+
+pub(super) struct Charge {
+    pub usage: Usage,
+    pub cost: NanoUsd,
+    pub estimate: bool,
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A JSON call under way: its usage is real money, so it goes on when the caller has gone.
+struct Drain<T: 'static> {
+    /// The call, and the exchange that it belongs to; none once it is over.
+    under_way: Option<(Sent<T>, Exchange)>,
+    tasks: Tasks,
+}
+
+impl<T> Future for Drain<T> {
+    type Output = (Exchange, (Result<T, Fault>, Duration));
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Self::Output> {
+        let (sent, _) = self.under_way.as_mut().expect("a future is not polled after its end");
+        let finished = ready!(sent.as_mut().poll(cx));
+        let (_, exchange) = self.under_way.take().expect("taken nowhere else but in drop");
+        Poll::Ready((exchange, finished))
+    }
+}
+
+impl<T> Drop for Drain<T> {
+    fn drop(&mut self) {
+        let Some((sent, exchange)) = self.under_way.take() else { return };
+        // The exchange goes with it: its slot is held, and its end is told, when the answer is there.
+        self.tasks.spawn(async move {
+            if tokio::time::timeout(DRAIN, sent).await.is_err() {
+                log::debug!(request_id = exchange.id.as_str(); "the answer of a call whose caller had gone did not come in time");
+            }
+        });
+    }
+}
+
+/// Sends and reads a whole JSON answer.
+pub(super) fn whole(attempting: Attempting) -> Sent<Vec<Event>> {
+    Box::pin(async move {
+        let Attempting { mut permit, client, codec, call, limits, clock, max_body, .. } = attempting;
+        let began = clock.now();
+        let read = async {
+            let reply = permit.send(&client, call, &limits).await?;
+            let mut reply = accepted(reply, codec, &limits).await?;
+            reply.whole(max_body, limits.total).await
+        };
+        let body = read.await;
+        let waited = clock.now().saturating_duration_since(began);
+        let result = body.and_then(|body| codec.answer(&body));
+        permit.report(match &result {
+            Ok(_) => Outcome::Succeeded,
+            Err(fault) => Outcome::Faulted(fault.clone()),
+        });
+        (result, waited)
+    })
+}
+
+/// The reply, if its status is 200; any other status is sorted by the provider's codec.
+pub(super) async fn accepted(
+    mut reply: Reply,
+    codec: &dyn Outbound,
+    limits: &Limits,
+) -> Result<Reply, Fault> {
+    let status = reply.status();
+    if status == 200 {
+        return Ok(reply);
+    }
+    let names = ["retry-after", "retry-after-ms", "x-should-retry", "content-type"];
+    let headers: Vec<(&str, String)> =
+        names.iter().filter_map(|name| Some((*name, reply.header(name)?.to_owned()))).collect();
+    // An error body that does not arrive whole is sorted by its status alone.
+    let body = reply.whole(ERROR_BODY, limits.total).await.unwrap_or_default();
+    let header =
+        |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    Err(codec.fault(status, &header, &body))
+}

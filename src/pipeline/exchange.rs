@@ -1,0 +1,131 @@
+//! One request of a known caller, from identify to its end: the guard that holds a slot and says once
+//! how it ended, whichever way that is.
+
+use crate::identity::Principal;
+use gateway_core::clock::Clock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// How many exchanges may be open, and how many are.
+#[derive(Debug)]
+pub struct Slots {
+    open: AtomicUsize,
+    most: usize,
+    idle: Notify,
+}
+
+impl Slots {
+    pub fn new(most: usize) -> Arc<Slots> {
+        Arc::new(Slots { open: AtomicUsize::new(0), most, idle: Notify::new() })
+    }
+
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Waits until none is open.
+    pub async fn idle(&self) {
+        loop {
+            // Made before the count is read, so that the last one's end can't fall between.
+            let woken = self.idle.notified();
+            if self.open() == 0 {
+                return;
+            }
+            woken.await;
+        }
+    }
+
+    fn take(self: &Arc<Slots>) -> Option<Slot> {
+        let before = self.open.fetch_add(1, Ordering::AcqRel);
+        let slot = Slot { slots: Arc::clone(self) };
+        // An over-full count is given back by the slot's own drop.
+        (before < self.most).then_some(slot)
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    slots: Arc<Slots>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if self.slots.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.slots.idle.notify_waiters();
+        }
+    }
+}
+
+/// How an exchange ended. `Cancelled` until something else is known: a caller may vanish at any await.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Cancelled,
+    Answered,
+    /// The status that the caller was given, or would have been.
+    Failed(u16),
+    /// After content had begun.
+    CutShort,
+}
+
+/// The guard. Its drop is the only place where an ending is told.
+pub struct Exchange {
+    pub id: String,
+    pub principal: Principal,
+    pub started: Instant,
+    /// Since the Unix epoch.
+    pub started_unix: Duration,
+    clock: Arc<dyn Clock>,
+    ending: Ending,
+    stream: bool,
+    _slot: Slot,
+}
+
+impl Exchange {
+    /// `None` where every slot is taken.
+    pub fn open(
+        id: String,
+        principal: Principal,
+        slots: &Arc<Slots>,
+        clock: &Arc<dyn Clock>,
+    ) -> Option<Exchange> {
+        Some(Exchange {
+            id,
+            principal,
+            started: clock.now(),
+            started_unix: clock.unix(),
+            clock: Arc::clone(clock),
+            ending: Ending::Cancelled,
+            stream: false,
+            _slot: slots.take()?,
+        })
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.clock.now().saturating_duration_since(self.started)
+    }
+
+    /// The answer is a stream.
+    pub fn streams(&mut self) {
+        self.stream = true;
+    }
+
+    pub fn ends(&mut self, ending: Ending) {
+        self.ending = ending;
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        log::debug!(
+            request_id = self.id.as_str(),
+            team = self.principal.team.as_str(),
+            key_id = self.principal.key_id.as_str(),
+            ending:? = self.ending,
+            stream = self.stream,
+            ms = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
+            "exchange ended"
+        );
+    }
+}

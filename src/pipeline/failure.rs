@@ -1,0 +1,73 @@
+//! Why a request got no answer: facts alone. `http::error` turns them into a status, a code and words.
+
+use crate::identity::Denied;
+use gateway_core::fault::FaultClass;
+use gateway_core::routing::PlanError;
+use gateway_wire::{Attempt, Malformed};
+use std::time::Duration;
+
+#[derive(Debug)]
+pub enum Failure {
+    Denied(Denied),
+    /// The principal is known but may not do this.
+    Forbidden,
+    /// A `Host` of another machine, while the built-in keys are on.
+    ForeignHost,
+    /// `GATEWAY_MAX_IN_FLIGHT` exchanges are open.
+    Overloaded,
+    /// SIGTERM was received.
+    Stopping,
+    MediaType,
+    BodyTooLarge {
+        limit: usize,
+    },
+    BodyLate {
+        after: Duration,
+    },
+    BodyBroken,
+    Malformed(Malformed),
+    Plan(PlanError),
+    /// The upstream refused the request as the caller's mistake.
+    Refused {
+        field: Option<&'static str>,
+    },
+    ContextTooLong,
+    ContentFiltered,
+    /// Every upstream tried answered that it does not know the model.
+    ModelUnknownUpstream,
+    /// One candidate was tried, and failed.
+    OneFailed {
+        class: FaultClass,
+        retry_after: Option<Duration>,
+        attempts: Vec<Attempt>,
+    },
+    /// None could be tried, or several failed.
+    NoneAvailable {
+        retry_after: Duration,
+        attempts: Vec<Attempt>,
+    },
+    /// A stream broke after its content had begun.
+    CutShort {
+        class: FaultClass,
+    },
+    NotFound,
+    MethodNotAllowed,
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Failure {
+        Failure::Malformed(malformed)
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Failure {
+        Failure::Plan(error)
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Failure {
+        Failure::Denied(denied)
+    }
+}

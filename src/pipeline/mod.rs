@@ -1,0 +1,170 @@
+//! The walk of a request, step by step (docs/architecture.md): identify → decode → plan → call → encode.
+//! Inspection and money find their places between plan and call, the record after it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`exchange`] | the guard of one request, from identify to its end |
+//! | [`receive`] | the body, bounded in bytes and time |
+//! | `call` | candidates tried in order, until one answers |
+//! | `live` | the upstream's half of a stream, its opening frames held until content |
+//! | [`stream`] | a stream on its way to the caller |
+//! | [`failure`] | why a request got no answer |
+
+mod call;
+mod exchange;
+mod failure;
+mod live;
+mod receive;
+mod stream;
+
+pub use call::Told;
+pub use exchange::{Ending, Exchange, Slots};
+pub use failure::Failure;
+pub use stream::Answering;
+
+use crate::gateway::{Gateway, Worker};
+use crate::http::error;
+use crate::identity::{Credentials, Principal, Scopes};
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderMap;
+use actix_web::web::Payload;
+use bytes::Bytes;
+use call::Calling;
+use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
+use gateway_wire::{Asked, Inbound, Opening, Whole};
+use std::sync::Arc;
+
+/// A caller's dialect: its codec, and what it allows the plan.
+#[derive(Clone, Copy)]
+pub struct Dialect {
+    pub codec: &'static dyn Inbound,
+    pub tail: Tail,
+}
+
+/// An answer, ready to be sent.
+pub enum Served {
+    Whole {
+        body: Vec<u8>,
+        told: Told,
+    },
+    Stream {
+        body: Answering,
+        told: Told,
+    },
+    /// A stream that is still looking for its candidate after a long silence.
+    Held {
+        body: Answering,
+    },
+}
+
+/// Walks one request from its headers to its answer.
+pub async fn walk(
+    gateway: &Arc<Gateway>,
+    worker: &Worker,
+    dialect: Dialect,
+    id: &str,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Served, Failure> {
+    let principal = identify(gateway, request.headers(), Scopes::INFER)?;
+    let mut exchange = open(gateway, id, principal)?;
+    let prepared = async {
+        receive::check_media_type(request.headers())?;
+        let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
+        let asked = decode(dialect, &body, request.headers(), &exchange)?;
+        let plan = plan(gateway, dialect, &asked)?;
+        Ok((asked, plan))
+    };
+    let (asked, plan) = match prepared.await {
+        Ok(prepared) => prepared,
+        Err(failure) => return Err(ended(exchange, failure)),
+    };
+    let (stream, include_usage) = (asked.stream, asked.include_usage);
+    let calling = Calling::new(gateway, worker, asked, plan, &exchange);
+    if !stream {
+        return tokio::select! {
+            biased;
+            served = answer(calling, exchange, dialect) => served,
+            // The call itself drains in its guard, as it does when its caller has gone.
+            () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
+        };
+    }
+    exchange.streams();
+    let opening =
+        Opening { request_id: id.to_owned(), created: exchange.started_unix.as_secs(), include_usage };
+    let encoder = dialect.codec.stream(opening);
+    match stream::within_patience(stream::search(calling, exchange)).await {
+        Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
+            let told = calling.told(&exchange, None);
+            Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
+        }
+        Ok(stream::Found { exchange, result: Err(failure), .. }) => Err(ended(exchange, failure)),
+        Err(searching) => {
+            Ok(Served::Held { body: Answering::held(gateway, searching, encoder, id.to_owned()) })
+        }
+    }
+}
+
+/// Proves who calls, and that they may.
+pub fn identify(gateway: &Gateway, headers: &HeaderMap, needs: Scopes) -> Result<Principal, Failure> {
+    let principal = gateway.keys.identify(Credentials::from_headers(headers)?)?;
+    if principal.scopes.allow(needs) { Ok(principal) } else { Err(Failure::Forbidden) }
+}
+
+fn open(gateway: &Gateway, id: &str, principal: Principal) -> Result<Exchange, Failure> {
+    if gateway.shutdown.has_begun() {
+        return Err(Failure::Stopping);
+    }
+    Exchange::open(id.to_owned(), principal, &gateway.slots, &gateway.clock).ok_or(Failure::Overloaded)
+}
+
+fn decode(
+    dialect: Dialect,
+    body: &Bytes,
+    headers: &HeaderMap,
+    exchange: &Exchange,
+) -> Result<Asked, Failure> {
+    let mut asked = dialect.codec.decode(body)?;
+    let off =
+        headers.get("x-gateway-fallback").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"off"));
+    if off {
+        asked.fallback = Some(false);
+    }
+    if asked.team_id.as_deref().is_some_and(|team| team != exchange.principal.team.as_str()) {
+        asked.warnings.push("`team_id` differs from the key's team: the key decides".to_owned());
+    }
+    Ok(asked)
+}
+
+fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candidate>, Failure> {
+    let plan = gateway.router.plan(&Ask {
+        provider: asked.provider.as_deref(),
+        model: asked.model.as_deref(),
+        fallback: if asked.fallback.unwrap_or(true) { Fallback::On } else { Fallback::Off },
+        tail: dialect.tail,
+        prompt_bytes: asked.conversation.text_bytes(),
+        max_output: asked.conversation.sampling.max_output,
+    })?;
+    Ok(plan)
+}
+
+/// A JSON answer: the events of a stream in one piece.
+async fn answer(mut calling: Calling, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
+    let (mut exchange, result) = calling.first(exchange, call::whole).await;
+    let events = match result {
+        Ok(events) => events,
+        Err(failure) => return Err(ended(exchange, failure)),
+    };
+    let mut whole = Whole::default();
+    events.into_iter().for_each(|event| whole.add(event));
+    let charge = calling.charge(&whole.usage, whole.text_bytes());
+    let body = dialect.codec.answer(&whole, &calling.facts(&exchange, &charge));
+    let told = calling.told(&exchange, Some(charge.cost));
+    exchange.ends(Ending::Answered);
+    Ok(Served::Whole { body, told })
+}
+
+fn ended(mut exchange: Exchange, failure: Failure) -> Failure {
+    exchange.ends(Ending::Failed(error::status(&failure)));
+    failure
+}

@@ -1,0 +1,289 @@
+//! A streamed answer on its way to the caller. No task and no channel: the server polls the body, so a
+//! stalled reader stops the reading by itself.
+
+use super::call::{Calling, Charge};
+use super::exchange::{Ending, Exchange};
+use super::failure::Failure;
+use super::live::{self, Live};
+use crate::gateway::Gateway;
+use crate::http::error;
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use gateway_actors::provider::Outcome;
+use gateway_core::conversation::Event;
+use gateway_core::fault::{Fault, FaultClass};
+use gateway_core::money::NanoUsd;
+use gateway_core::usage::Usage;
+use gateway_wire::{Encode, sse};
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::time::Sleep;
+
+/// A caller that hears nothing for this long gets a comment, so that nobody between gives up.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Ready events are joined up to here into one write.
+const WRITE: usize = 16 << 10;
+
+/// The search for a candidate: it ends at the first content, or when none is left.
+pub(super) type Searching = Pin<Box<dyn Future<Output = Found>>>;
+
+pub(super) struct Found {
+    pub calling: Calling,
+    pub exchange: Exchange,
+    pub result: Result<Live, Failure>,
+}
+
+pub(super) fn search(mut calling: Calling, exchange: Exchange) -> Searching {
+    Box::pin(async move {
+        let (exchange, result) = calling.first(exchange, live::open).await;
+        Found { calling, exchange, result }
+    })
+}
+
+/// Waits for the search as long as a caller may be left without a byte. `Err` is a search that goes on.
+pub(super) async fn within_patience(mut searching: Searching) -> Result<Found, Searching> {
+    match tokio::time::timeout(KEEP_ALIVE, &mut searching).await {
+        Ok(found) => Ok(found),
+        Err(_) => Err(searching),
+    }
+}
+
+/// The body of a streamed answer.
+pub struct Answering {
+    gateway: Arc<Gateway>,
+    request_id: String,
+    phase: Phase,
+    encoder: Box<dyn Encode + Send>,
+    out: BytesMut,
+    turn: Turn,
+    last_sent: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// Wakes this stream when the grace of a shutdown is over.
+    stopping: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+enum Phase {
+    Searching(Searching),
+    Flowing(Box<Flowing>),
+    Over,
+}
+
+struct Flowing {
+    calling: Calling,
+    exchange: Exchange,
+    live: Live,
+    usage: Usage,
+    /// Bytes of text passed on.
+    received: u64,
+    /// Since when we wait for the upstream; none while the caller is the slower one.
+    waiting_since: Option<Instant>,
+}
+
+/// The upstream's connection hands over one chunk each time it runs. So a write that is ready waits for
+/// one turn of the other tasks, and goes out when that brought nothing more.
+enum Turn {
+    Fresh,
+    Given(Pin<Box<dyn Future<Output = ()>>>),
+}
+
+impl Answering {
+    /// A stream whose candidate is known: its first events are already there.
+    pub(super) fn flowing(
+        gateway: &Arc<Gateway>,
+        found: (Calling, Exchange, Live),
+        encoder: Box<dyn Encode + Send>,
+    ) -> Answering {
+        let (calling, exchange, live) = found;
+        let mut answering = Answering::new(gateway, encoder, exchange.id.clone(), Phase::Over);
+        answering.flow(calling, exchange, live);
+        answering
+    }
+
+    /// A stream that still looks for its candidate; the caller is sent comments meanwhile.
+    pub(super) fn held(
+        gateway: &Arc<Gateway>,
+        searching: Searching,
+        encoder: Box<dyn Encode + Send>,
+        request_id: String,
+    ) -> Answering {
+        let mut answering = Answering::new(gateway, encoder, request_id, Phase::Searching(searching));
+        answering.out.extend_from_slice(sse::KEEP_ALIVE);
+        answering
+    }
+
+    fn new(
+        gateway: &Arc<Gateway>,
+        encoder: Box<dyn Encode + Send>,
+        request_id: String,
+        phase: Phase,
+    ) -> Answering {
+        let now = gateway.clock.now();
+        Answering {
+            gateway: Arc::clone(gateway),
+            request_id,
+            phase,
+            encoder,
+            out: BytesMut::with_capacity(2048),
+            turn: Turn::Fresh,
+            last_sent: now,
+            timer: Box::pin(tokio::time::sleep_until((now + KEEP_ALIVE).into())),
+            stopping: None,
+        }
+    }
+
+    fn flow(&mut self, calling: Calling, exchange: Exchange, live: Live) {
+        let nothing = Charge { usage: Usage::default(), cost: NanoUsd::ZERO, estimate: true };
+        self.encoder.open(&calling.facts(&exchange, &nothing), &mut self.out);
+        let flowing =
+            Flowing { calling, exchange, live, usage: Usage::default(), received: 0, waiting_since: None };
+        self.phase = Phase::Flowing(Box::new(flowing));
+    }
+
+    /// One step: a search's end, or one event. Nothing more comes once the phase is `Over`.
+    fn poll_step(&mut self, cx: &mut Context) -> Poll<()> {
+        match &mut self.phase {
+            Phase::Over => {}
+            Phase::Searching(searching) => {
+                let Found { calling, mut exchange, result } = ready!(searching.as_mut().poll(cx));
+                match result {
+                    Ok(live) => self.flow(calling, exchange, live),
+                    Err(failure) => {
+                        exchange.ends(Ending::Failed(error::describe(&failure, &self.request_id).status));
+                        self.fail(&failure);
+                    }
+                }
+            }
+            Phase::Flowing(flowing) => match ready!(flowing.live.poll_event(cx)) {
+                Ok(Some(event)) => {
+                    flowing.waiting_since = None;
+                    self.pass_on(event);
+                }
+                Ok(None) => self.cut(&Fault::new(FaultClass::Broken, None)),
+                Err(fault) => self.cut(&fault),
+            },
+        }
+        Poll::Ready(())
+    }
+
+    fn pass_on(&mut self, event: Event) {
+        let Phase::Flowing(flowing) = &mut self.phase else { return };
+        match event {
+            Event::Usage(usage) => flowing.usage.replace_with(&usage),
+            Event::Failed(fault) => self.cut(&fault),
+            Event::End => self.close(),
+            event => {
+                if let Event::Text { text, .. } = &event {
+                    flowing.received += text.json_len() as u64;
+                }
+                self.encoder.event(&event, &mut self.out);
+            }
+        }
+    }
+
+    /// The answer is whole.
+    fn close(&mut self) {
+        if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
+            flowing.live.permit.report(Outcome::Succeeded);
+            let charge = flowing.calling.charge(&flowing.usage, flowing.received);
+            let facts = flowing.calling.facts(&flowing.exchange, &charge);
+            self.encoder.close(&facts, &mut self.out);
+            flowing.exchange.ends(Ending::Answered);
+        }
+    }
+
+    /// The upstream broke off after content: one error event, never a second answer.
+    fn cut(&mut self, fault: &Fault) {
+        if let Phase::Flowing(flowing) = &mut self.phase {
+            flowing.live.permit.report(Outcome::Faulted(fault.clone()));
+            flowing.exchange.ends(Ending::CutShort);
+        }
+        self.fail(&Failure::CutShort { class: fault.class.clone() });
+    }
+
+    /// The grace of a shutdown is over.
+    fn stop(&mut self) {
+        match &mut self.phase {
+            Phase::Over => return,
+            Phase::Searching(_) => {}
+            Phase::Flowing(flowing) => flowing.exchange.ends(Ending::CutShort),
+        }
+        self.fail(&Failure::Stopping);
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        self.phase = Phase::Over;
+        self.encoder.fail(&error::describe(failure, &self.request_id), &mut self.out);
+    }
+
+    /// Nothing to send, and the upstream (or the search) is silent: look at the clocks.
+    fn poll_silence(&mut self, cx: &mut Context) {
+        if self.stopping.is_none() {
+            let gateway = Arc::clone(&self.gateway);
+            self.stopping = Some(Box::pin(async move { gateway.shutdown.grace_over().await }));
+        }
+        if self.stopping.as_mut().is_some_and(|told| told.as_mut().poll(cx).is_ready()) {
+            return self.stop();
+        }
+        let now = self.gateway.clock.now();
+        if now.saturating_duration_since(self.last_sent) >= KEEP_ALIVE {
+            return self.out.extend_from_slice(sse::KEEP_ALIVE);
+        }
+        let mut next = self.last_sent + KEEP_ALIVE;
+        if let Phase::Flowing(flowing) = &mut self.phase {
+            let since = *flowing.waiting_since.get_or_insert(now);
+            let limit = flowing.calling.deadline().min(since + self.gateway.config.calls.first_byte_timeout);
+            if now >= limit {
+                return self.cut(&Fault::new(FaultClass::Timeout, None));
+            }
+            next = next.min(limit);
+        }
+        if tokio::time::Instant::from_std(next) != self.timer.deadline() {
+            self.timer.as_mut().reset(next.into());
+        }
+        if self.timer.as_mut().poll(cx).is_ready() {
+            // It came due between the look at the clock and here: look again at once.
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+impl Stream for Answering {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.gateway.shutdown.is_grace_over() {
+            this.stop();
+        }
+        while !matches!(this.phase, Phase::Over) && this.out.len() < WRITE {
+            if this.poll_step(cx).is_ready() {
+                this.turn = Turn::Fresh;
+                continue;
+            }
+            if this.out.is_empty() {
+                this.poll_silence(cx);
+                if this.out.is_empty() {
+                    return Poll::Pending;
+                }
+                break;
+            }
+            if matches!(this.turn, Turn::Fresh) {
+                this.turn = Turn::Given(Box::pin(tokio::task::yield_now()));
+            }
+            if let Turn::Given(turn) = &mut this.turn {
+                ready!(turn.as_mut().poll(cx));
+                break;
+            }
+        }
+        this.turn = Turn::Fresh;
+        if this.out.is_empty() {
+            return Poll::Ready(None);
+        }
+        this.last_sent = this.gateway.clock.now();
+        Poll::Ready(Some(Ok(this.out.split().freeze())))
+    }
+}

@@ -1,0 +1,31 @@
+//! The dialects: bytes to [`Conversation`](gateway_core::conversation::Conversation) and
+//! [`Event`](gateway_core::conversation::Event), and back. Pure: no IO, no clock.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`dialect`] | the pair of traits that a dialect implements, and the values that pass through them |
+//! | [`sse`] | the incremental parser of server-sent events, and their writer |
+//! | [`json`] | the one pass over a body before it is decoded: depth, repeated keys, broken escapes |
+//! | [`openai_chat`] | OpenAI chat completions, both ways; [`azure`] is the same with other paths |
+//! | [`anthropic_messages`] | Anthropic messages, outbound |
+//! | [`gemini`] | Gemini generateContent, outbound |
+//! | [`native`] | the gateway's own dialect, inbound |
+//!
+//! A dialect has the same three rooms wherever it has something to put there: `request`, `response`, `stream`.
+
+pub mod anthropic_messages;
+pub mod azure;
+pub mod dialect;
+pub mod gemini;
+pub mod json;
+pub mod native;
+pub mod openai_chat;
+mod path;
+pub mod sse;
+mod upstream_error;
+mod write;
+
+pub use dialect::{
+    Asked, Attempt, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target,
+    Whole,
+};
