@@ -48,7 +48,7 @@ impl Upstream {
     fn poll_events(&mut self, cx: &mut Context, events: &mut VecDeque<Event>) -> Poll<Result<(), Fault>> {
         let mut frames = 0;
         while !self.over {
-            while let Some(frame) = self.parser.next() {
+            while let Some(frame) = self.parser.next_frame() {
                 let frame = frame.map_err(|_| Fault::new(FaultClass::Broken, None))?;
                 self.decoder.frame(&frame, &mut self.scratch)?;
                 frames += 1;

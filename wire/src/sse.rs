@@ -57,7 +57,7 @@ impl Parser {
         }
     }
 
-    /// Takes the next bytes of the body. Call [`Parser::next`] until it has no more.
+    /// Takes the next bytes of the body. Call [`Parser::next_frame`] until it has no more.
     pub fn push(&mut self, chunk: Bytes) {
         if self.chunk.is_empty() {
             self.chunk = chunk;
@@ -70,7 +70,7 @@ impl Parser {
     }
 
     /// The next whole event that has arrived.
-    pub fn next(&mut self) -> Option<Result<Frame, TooLong>> {
+    pub fn next_frame(&mut self) -> Option<Result<Frame, TooLong>> {
         loop {
             if self.skip_lf && !self.chunk.is_empty() {
                 if self.chunk[0] == b'\n' {
@@ -188,7 +188,7 @@ mod tests {
         for cut in cuts.iter().copied().chain([body.len()]) {
             parser.push(Bytes::copy_from_slice(&body[from..cut]));
             from = cut;
-            while let Some(frame) = parser.next() {
+            while let Some(frame) = parser.next_frame() {
                 let frame = frame.expect("under the limit");
                 found.push((frame.event.map(text), text(frame.data)));
             }
@@ -225,7 +225,7 @@ mod tests {
         let mut refused = false;
         for _ in 0..20 {
             parser.push(Bytes::from(vec![b'x'; 100]));
-            refused |= matches!(parser.next(), Some(Err(TooLong { limit: 1000 })));
+            refused |= matches!(parser.next_frame(), Some(Err(TooLong { limit: 1000 })));
         }
         assert!(refused);
     }

@@ -117,12 +117,15 @@ mod tests {
             json.string("s", &plain);
             json.number("n", number);
             json.bool("b", true);
-            array([1u64, 2], json.field("a"), |n, out| integer(n, out));
+            array([1u64, 2], json.field("a"), integer);
             json.end();
             let read: serde_json::Value = serde_json::from_slice(&out).expect("valid JSON");
             prop_assert_eq!(&read["i"], &serde_json::json!(key_value));
             prop_assert_eq!(&read["s"], &serde_json::json!(plain));
-            prop_assert_eq!(&read["n"], &serde_json::json!(number));
+            // Compared as text: serde_json reads a long float with the last digit off (no `float_roundtrip`).
+            let printed = String::from_utf8_lossy(&out);
+            let printed = printed.rsplit_once("\"n\":").and_then(|(_, rest)| rest.split([',', '}']).next());
+            prop_assert_eq!(printed.and_then(|text| text.parse::<f64>().ok()), Some(number));
             prop_assert_eq!(&read["a"], &serde_json::json!([1, 2]));
         }
     }

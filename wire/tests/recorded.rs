@@ -4,6 +4,8 @@
 //! The recordings lie outside the repository: `GATEWAY_SHARED_DATA` names the folder that holds
 //! `wire/<provider>/*.json`. Without it the few fixtures of this folder are read, cut at every byte.
 
+#![allow(clippy::panic, clippy::print_stdout, reason = "a test: it fails by panics and prints its table")]
+
 use bytes::Bytes;
 use gateway_core::conversation::Event;
 use gateway_core::fault::{Fault, FaultClass};
@@ -89,7 +91,7 @@ fn streamed(codec: &dyn Outbound, body: &Bytes, cuts: &[usize]) -> (Vec<Event>, 
     for to in cuts.iter().copied().chain([body.len()]) {
         parser.push(body.slice(from..to));
         from = to;
-        while let Some(frame) = parser.next() {
+        while let Some(frame) = parser.next_frame() {
             let frame = frame.expect("shorter than the bound");
             if let Err(fault) = reader.frame(&frame, &mut events) {
                 return (events, Err(fault));

@@ -97,6 +97,12 @@ fn bodies_are_checked() {
         (Anthropic, json!({"colour": 1}), 400, "colour: Extra inputs are not permitted"),
         (Anthropic, json!({"model": "claude-does-not-exist"}), 404, "model: claude-does-not-exist"),
         (Anthropic, json!({"temperature": 1.5}), 400, "temperature: Input should be less than or equal to 1"),
+        (
+            Anthropic,
+            json!({"model": "claude-opus-4-8", "temperature": 1}),
+            400,
+            "`temperature` is deprecated for this model.",
+        ),
         (Anthropic, json!({"temperature": 1, "top_p": 0.5}), 400, "`temperature` and `top_p` cannot both"),
         (
             Anthropic,

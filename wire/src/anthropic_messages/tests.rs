@@ -176,7 +176,7 @@ fn streamed(lines: &[&str]) -> (Vec<Event>, Result<(), Fault>) {
     parser.push(lines.iter().map(|line| format!("data: {line}\n\n")).collect::<String>().into());
     let mut reader = AnthropicMessages.stream();
     let mut events = Vec::new();
-    while let Some(frame) = parser.next() {
+    while let Some(frame) = parser.next_frame() {
         if let Err(fault) = reader.frame(&frame.expect("a short frame"), &mut events) {
             return (events, Err(fault));
         }

@@ -135,7 +135,7 @@ fn streamed(chunks: &[Value]) -> (Vec<Event>, Result<(), Fault>) {
     parser.push(chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect::<String>().into());
     let mut reader = Gemini.stream();
     let mut events = Vec::new();
-    while let Some(frame) = parser.next() {
+    while let Some(frame) = parser.next_frame() {
         if let Err(fault) = reader.frame(&frame.expect("a short frame"), &mut events) {
             return (events, Err(fault));
         }
@@ -200,7 +200,7 @@ fn whole_is_what_has_a_reason_for_every_choice() {
 fn a_blocked_prompt_is_refused_and_a_blocked_answer_is_ended() {
     let block = json!({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"trafficType": "x"}});
     let filtered = Fault::new(FaultClass::ContentFiltered, Some(200));
-    let (events, _) = streamed(&[block.clone()]);
+    let (events, _) = streamed(std::slice::from_ref(&block));
     assert_eq!(events.last(), Some(&Event::Failed(filtered.clone())));
     assert_eq!(Gemini.answer(&block.to_string().into()), Err(filtered));
 

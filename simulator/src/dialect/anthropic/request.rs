@@ -32,18 +32,25 @@ const KNOWN: &[(&str, Kind)] = &[
     ("top_p", Kind::Number),
 ];
 
+/// Besides these there are results of Anthropic's own tools, all named `…_tool_result`.
 const BLOCKS: &[&str] = &[
     "text",
     "image",
     "document",
     "search_result",
+    "container_upload",
     "thinking",
     "redacted_thinking",
     "tool_use",
     "tool_result",
     "server_tool_use",
-    "web_search_tool_result",
+    "mcp_tool_use",
+    "tool_addition",
+    "tool_removal",
 ];
+
+/// Models that take `role: system` after the first message, and no sampling parameters.
+const NEWEST: &[&str] = &["-opus-4-8", "-opus-5", "-sonnet-5", "-haiku-5", "-fable-5", "-mythos-5"];
 
 pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
     match header(incoming.headers, "x-api-key") {
@@ -67,7 +74,7 @@ pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
     }
     check_sampling(&body, model)?;
     let messages = get("messages").as_array().map(Vec::as_slice).unwrap_or_default();
-    check_messages(messages)?;
+    check_messages(messages, model)?;
     let mut ask = Ask {
         model: model.to_owned(),
         max_tokens: get("max_tokens").as_u64(),
@@ -78,7 +85,7 @@ pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
     };
     ask.prompt_chars = fields::text_of(get("system")).chars().count();
     read_messages(&mut ask, messages);
-    read_tools(&mut ask, get("tools"), get("tool_choice"))?;
+    read_tools(&mut ask, get("tools"), get("tool_choice"), &get("thinking")["type"])?;
     let format = [&get("output_config")["format"], get("output_format")].into_iter().find(|f| f.is_object());
     if let Some(format) = format {
         ask.format = Format::Schema(format["schema"].clone());
@@ -121,7 +128,12 @@ fn check_sampling(body: &Map<String, Value>, model: &str) -> Result<(), Refusal>
             _ => {}
         }
     }
-    let newer = ["-4-1", "-4-5", "-4-6", "-4-7", "-4-8", "-5"].iter().any(|version| model.contains(version));
+    let is_newest = NEWEST.iter().any(|newest| model.contains(newest)) || model.contains("-opus-4-7");
+    let sampling = ["temperature", "top_p", "top_k"].into_iter().find(|field| number(field).is_some());
+    if let (true, Some(field)) = (is_newest, sampling) {
+        return Err(invalid(&format!("`{field}` is deprecated for this model.")));
+    }
+    let newer = ["-4-1", "-4-5", "-4-6"].iter().any(|version| model.contains(version));
     if newer && number("temperature").is_some() && number("top_p").is_some() {
         return Err(invalid(
             "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
@@ -149,7 +161,7 @@ fn check_sampling(body: &Map<String, Value>, model: &str) -> Result<(), Refusal>
     Ok(())
 }
 
-fn check_messages(messages: &[Value]) -> Result<(), Refusal> {
+fn check_messages(messages: &[Value], model: &str) -> Result<(), Refusal> {
     if messages.is_empty() {
         return Err(invalid("messages: at least one message is required"));
     }
@@ -157,6 +169,7 @@ fn check_messages(messages: &[Value]) -> Result<(), Refusal> {
     for (n, message) in messages.iter().enumerate() {
         match message["role"].as_str().unwrap_or_default() {
             "user" | "assistant" => {}
+            "system" if n > 0 && NEWEST.iter().any(|newest| model.contains(newest)) => {}
             "system" => {
                 return Err(invalid(
                     "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.",
@@ -213,7 +226,7 @@ fn unanswered(n: usize, ids: &[&str]) -> Refusal {
 fn check_block(n: usize, b: usize, block: &Value) -> Result<(), Refusal> {
     let kind = block["type"].as_str().unwrap_or_default();
     let at = format!("messages.{n}.content.{b}");
-    if !BLOCKS.contains(&kind) {
+    if !BLOCKS.contains(&kind) && !kind.ends_with("_tool_result") {
         return Err(invalid(&format!(
             "{at}: Input tag '{kind}' found using 'type' does not match any of the expected tags: '{}'",
             BLOCKS.join("', '")
@@ -263,7 +276,7 @@ fn read_messages(ask: &mut Ask, messages: &[Value]) {
     ask.after_tool = last.is_some_and(|blocks| blocks.iter().any(|block| block["type"] == "tool_result"));
 }
 
-fn read_tools(ask: &mut Ask, tools: &Value, choice: &Value) -> Result<(), Refusal> {
+fn read_tools(ask: &mut Ask, tools: &Value, choice: &Value, thinking: &Value) -> Result<(), Refusal> {
     for (n, tool) in tools.as_array().into_iter().flatten().enumerate() {
         let name = tool["name"].as_str().unwrap_or_default();
         let sound = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
@@ -286,7 +299,7 @@ fn read_tools(ask: &mut Ask, tools: &Value, choice: &Value) -> Result<(), Refusa
     if !choice.is_null() && kind != "none" && ask.tools.is_empty() {
         return Err(invalid("tool_choice: `tool_choice` may only be specified while providing `tools`."));
     }
-    if ask.thinking == Thinking::Shown && matches!(kind, "any" | "tool") {
+    if thinking == "enabled" && matches!(kind, "any" | "tool") {
         return Err(invalid("Thinking may not be enabled when tool_choice forces tool use."));
     }
     ask.choice = match kind {

@@ -110,7 +110,7 @@ pub(crate) fn conversation(body: &Map<String, Value>, model: &str) -> Result<Ask
     let get = |name: &str| body.get(name).unwrap_or(&Value::Null);
     let reasons = is_reasoning(model);
     if reasons {
-        check_reasoning(body)?;
+        check_reasoning(body, model)?;
     }
     let mut ask = Ask {
         model: model.to_owned(),
@@ -136,20 +136,22 @@ pub(crate) fn conversation(body: &Map<String, Value>, model: &str) -> Result<Ask
     Ok(ask)
 }
 
-/// The o-series and GPT-5, its chat model apart.
+/// The o-series and, from GPT-5 on, all but chat models.
 fn is_reasoning(model: &str) -> bool {
     let numbered_o =
         model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    numbered_o || (model.starts_with("gpt-5") && !model.contains("-chat"))
+    let newer = model.starts_with("gpt-5") || model.starts_with("gpt-6");
+    numbered_o || (newer && !model.contains("-chat"))
 }
 
-fn check_reasoning(body: &Map<String, Value>) -> Result<(), Refusal> {
+fn check_reasoning(body: &Map<String, Value>, model: &str) -> Result<(), Refusal> {
     let set = |name: &str| body.get(name).is_some_and(|value| !value.is_null());
     if set("max_tokens") {
         let message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
         return Err(invalid("max_tokens", "unsupported_parameter", message));
     }
-    if set("stop") {
+    // The first of the o-series still know it.
+    if set("stop") && !model.starts_with("o1") && !model.starts_with("o3-mini") {
         let message = "Unsupported parameter: 'stop' is not supported with this model.";
         return Err(invalid("stop", "unsupported_parameter", message));
     }
