@@ -22,6 +22,7 @@ pub mod native;
 pub mod openai_chat;
 mod path;
 pub mod sse;
+mod template;
 mod upstream_error;
 mod write;
 

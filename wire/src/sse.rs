@@ -90,7 +90,7 @@ impl Parser {
                 }
                 continue;
             }
-            self.field(&line);
+            self.field(line);
             if self.over_limit() {
                 return Some(Err(TooLong { limit: self.limit }));
             }
@@ -101,7 +101,7 @@ impl Parser {
     pub fn finish(&mut self) -> Option<Frame> {
         if !self.line.is_empty() {
             let line = self.line.split().freeze();
-            self.field(&line);
+            self.field(line);
         }
         self.dispatch()
     }
@@ -124,30 +124,32 @@ impl Parser {
         line
     }
 
-    fn field(&mut self, line: &Bytes) {
-        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
-        let mut value = (colon + 1).min(line.len());
-        if line.get(value) == Some(&b' ') {
-            value += 1;
-        }
-        match &line[..colon] {
-            b"data" => {
-                let value = line.slice(value..);
-                self.data = Some(match self.data.take() {
-                    None => value,
-                    Some(before) => {
-                        let mut joined = BytesMut::with_capacity(before.len() + 1 + value.len());
-                        joined.extend_from_slice(&before);
-                        joined.extend_from_slice(b"\n");
-                        joined.extend_from_slice(&value);
-                        joined.freeze()
-                    }
-                });
-            }
-            b"event" => self.event = Some(line.slice(value..)),
+    fn field(&mut self, mut line: Bytes) {
+        let is_data = match memchr::memchr(b':', &line) {
+            Some(colon) if &line[..colon] == b"data" => true,
+            Some(colon) if &line[..colon] == b"event" => false,
+            None if &line[..] == b"data" => true,
             // Comments (an empty name), `id`, `retry` and unknown fields mean nothing to us.
-            _ => {}
+            _ => return,
+        };
+        line.advance((if is_data { "data:" } else { "event:" }).len().min(line.len()));
+        if line.first() == Some(&b' ') {
+            line.advance(1);
         }
+        if !is_data {
+            self.event = Some(line);
+            return;
+        }
+        self.data = Some(match self.data.take() {
+            None => line,
+            Some(before) => {
+                let mut joined = BytesMut::with_capacity(before.len() + 1 + line.len());
+                joined.extend_from_slice(&before);
+                joined.extend_from_slice(b"\n");
+                joined.extend_from_slice(&line);
+                joined.freeze()
+            }
+        });
     }
 
     fn dispatch(&mut self) -> Option<Frame> {

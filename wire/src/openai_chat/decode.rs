@@ -2,6 +2,7 @@
 
 use crate::dialect::{Decode, MAX_CHOICES};
 use crate::sse::Frame;
+use crate::template::Template;
 use bytes::Bytes;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::fault::{Fault, FaultClass};
@@ -112,6 +113,7 @@ pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
 /// Reads the chunks of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
+    template: Option<(u32, Template)>,
     started: bool,
     stopped: bool,
     ended: bool,
@@ -122,9 +124,16 @@ impl Decode for Reader {
         if self.ended {
             return Ok(());
         }
+        let unnamed = self.template.as_ref().filter(|_| frame.event.is_none());
+        let known = unnamed.and_then(|(choice, template)| Some((*choice, template.read(&frame.data)?)));
+        if let Some((choice, text)) = known {
+            out.extend((!text.is_empty()).then_some(Event::Text { choice, text }));
+            return Ok(());
+        }
         if frame.data.trim_ascii() == b"[DONE]" {
             return self.finish(out);
         }
+        let before = out.len();
         let read: Body = serde_json::from_slice(&frame.data).map_err(|_| broken())?;
         let is_error_event = frame.event.as_deref() == Some(b"error");
         if read.error.is_some() || is_error_event {
@@ -152,6 +161,9 @@ impl Decode for Reader {
         }
         if let Some(usage) = read.usage {
             out.push(Event::Usage(usage.normalised()));
+        }
+        if let [Event::Text { choice, text }] = &out[before..] {
+            self.template = Template::learn(&frame.data, text).map(|template| (*choice, template));
         }
         Ok(())
     }

@@ -58,8 +58,10 @@ fn expectation(message: &str) -> String {
     let expected = expected.map(|rest| rest.rsplit_once(" at line ").map_or(rest, |(what, _)| what));
     let expected = match expected {
         Some("f64") => "a number",
-        Some("u64" | "i64" | "u32") => "a whole number",
+        Some("u64") => "a whole number, not negative",
+        Some("i64") => "a whole number",
         Some("a boolean") => "true or false",
+        Some("a sequence") => "a list",
         Some(other) => other,
         None => "a value of the documented type",
     };

@@ -6,6 +6,8 @@ mod fields;
 mod request;
 mod response;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use fields::{Dialect, decode};
 pub(crate) use request::write_body;

@@ -6,18 +6,23 @@ use crate::sse;
 use bytes::BytesMut;
 use gateway_core::conversation::{Event, StopReason};
 
+/// What follows a text.
+const TEXT_TAIL: &[u8] = b"},\"logprobs\":null,\"finish_reason\":null}]}\n\n";
+
 /// Keeps the part of a chunk that is the same in each, so that a chunk costs three copies.
 pub(super) struct Writer {
     opening: Opening,
     /// `data: {"id":…,"object":…,"created":…,"model":…,"choices":[{"index":`
     head: Vec<u8>,
+    /// The same up to the text of the first choice, which most chunks bring.
+    text_head: Vec<u8>,
     /// Reasons wait for `close`: usage, and so the cost, comes after them.
     stops: Vec<(u32, StopReason)>,
 }
 
 impl Writer {
     pub(super) fn new(opening: Opening) -> Writer {
-        Writer { opening, head: Vec::new(), stops: Vec::new() }
+        Writer { opening, head: Vec::new(), text_head: Vec::new(), stops: Vec::new() }
     }
 
     fn begin(&mut self, facts: &Facts) {
@@ -29,6 +34,7 @@ impl Writer {
         self.head.extend_from_slice(b",\"model\":");
         crate::write::string(facts.model, &mut self.head);
         self.head.extend_from_slice(b",\"choices\":[");
+        self.text_head = [&self.head[..], b"{\"index\":0,\"delta\":{\"content\":"].concat();
     }
 
     fn choice(&self, index: u32, delta: &[&[u8]], out: &mut BytesMut) {
@@ -53,9 +59,15 @@ impl Encode for Writer {
 
     fn event(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
+            Event::Text { choice: 0, text } => {
+                out.reserve(self.text_head.len() + text.json().len() + TEXT_TAIL.len());
+                out.extend_from_slice(&self.text_head);
+                out.extend_from_slice(text.json());
+                out.extend_from_slice(TEXT_TAIL);
+            }
             Event::Text { choice, text } => {
-                self.choice(*choice, &[b"{\"content\":", text.json(), b"}"], out);
-                out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+                self.choice(*choice, &[b"{\"content\":", text.json()], out);
+                out.extend_from_slice(TEXT_TAIL);
             }
             Event::Stop { choice, reason } => self.stops.push((*choice, *reason)),
             Event::Start { .. } | Event::Usage(_) | Event::Failed(_) | Event::End => {}
