@@ -25,6 +25,7 @@ fn row(failure: &Failure) -> (u16, &'static str) {
             PlanError::ModelNotFound { .. } => (404, "model_not_found"),
             PlanError::Unpriced { .. } => (400, "unpriced_model"),
             PlanError::TooLong { .. } => (400, "context_too_long"),
+            PlanError::Unable { .. } => (400, "unsupported"),
         },
         Failure::Refused { .. } => (400, "invalid_field"),
         Failure::ContextTooLong => (400, "context_too_long"),
@@ -128,6 +129,7 @@ fn field(failure: &Failure) -> Option<String> {
         Failure::Plan(PlanError::ProviderNotFound { .. } | PlanError::Contradiction { .. }) => {
             Some("provider".to_owned())
         }
+        Failure::Plan(PlanError::Unable { need, .. }) => Some(need.field().to_owned()),
         Failure::Plan(PlanError::TooLong { .. }) | Failure::ContextTooLong => Some("messages".to_owned()),
         Failure::Plan(_) | Failure::ModelUnknownUpstream => Some("model".to_owned()),
         Failure::Refused { field } => field.map(str::to_owned),

@@ -151,13 +151,13 @@ impl Calling {
     fn attempt(&mut self, index: usize, permit: Permit) -> Attempting {
         let candidate = &self.plan[index];
         let upstream = self.upstream(index);
-        let abilities = &candidate.route.abilities;
-        let reasoning = abilities.known(Ability::Reasoning) == Some(true);
+        let reasoning = candidate.route.abilities.known(Ability::Reasoning) == Some(true);
         let target = Target {
             model: &candidate.route.wire_model,
             output_bound: candidate.output_bound,
-            reasoning,
-            sampling: abilities.known(Ability::SamplingParams) != Some(false),
+            kind: candidate.route.kind,
+            abilities: candidate.route.abilities,
+            efforts: candidate.route.efforts,
             stream: self.stream,
             stream_usage: upstream.stream_usage,
             api_version: &upstream.api_version,

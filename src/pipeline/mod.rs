@@ -144,6 +144,7 @@ fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candid
         tail: dialect.tail,
         prompt_bytes: asked.conversation.text_bytes(),
         max_output: asked.conversation.sampling.max_output,
+        needs: asked.conversation.needs(),
     })?;
     Ok(plan)
 }

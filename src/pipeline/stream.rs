@@ -176,9 +176,7 @@ impl Answering {
             Event::Failed(fault) => self.cut(&fault),
             Event::End => self.close(),
             event => {
-                if let Event::Text { text, .. } = &event {
-                    flowing.received += text.json_len() as u64;
-                }
+                flowing.received += event.shown_bytes();
                 self.encoder.event(&event, &mut self.out);
             }
         }

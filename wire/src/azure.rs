@@ -20,7 +20,7 @@ impl Outbound for AzureOpenAi {
         push_encoded(target.model, &mut path);
         path.push_str("/chat/completions?api-version=");
         push_encoded(target.api_version, &mut path);
-        Call { path, headers: &[], body, dropped }
+        Call { path, headers: &[], body, dropped, renamed: Vec::new() }
     }
 
     fn answer(&self, body: &Bytes) -> Result<Vec<Event>, Fault> {

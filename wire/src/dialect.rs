@@ -2,8 +2,10 @@
 
 use crate::sse::Frame;
 use bytes::{Bytes, BytesMut};
+use gateway_core::catalog::{Abilities, Ability, Efforts};
 use gateway_core::conversation::{Conversation, Event, StopReason, Text};
 use gateway_core::fault::Fault;
+use gateway_core::ids::ProviderKind;
 use gateway_core::money::NanoUsd;
 use gateway_core::usage::Usage;
 use std::borrow::Cow;
@@ -16,6 +18,9 @@ pub trait Inbound: Send + Sync {
     fn answer(&self, whole: &Whole, facts: &Facts) -> Vec<u8>;
     /// Begins a stream of server-sent events.
     fn stream(&self, opening: Opening) -> Box<dyn Encode + Send>;
+    /// Whether this dialect shows what a model thinks: then thinking is content, and no other candidate may
+    /// answer after it.
+    fn shows_thinking(&self) -> bool;
     /// Writes an error body in the envelope that this dialect's SDKs expect.
     fn error(&self, error: &ErrorBody) -> Vec<u8>;
 }
@@ -88,15 +93,26 @@ pub struct Target<'a> {
     pub model: &'a str,
     /// Tokens; always sent, so that a worst case exists.
     pub output_bound: u64,
-    /// A reasoning model: OpenAI wants `max_completion_tokens` and no `stop` there.
-    pub reasoning: bool,
-    /// False where the model refuses temperature, top_p and top_k.
-    pub sampling: bool,
+    pub kind: ProviderKind,
+    pub abilities: Abilities,
+    pub efforts: Efforts,
     pub stream: bool,
     /// Ask an OpenAI-style stream for its usage; off for compatible servers that refuse it.
     pub stream_usage: bool,
     /// Azure's `api-version`.
     pub api_version: &'a str,
+}
+
+impl Target<'_> {
+    /// A reasoning model: OpenAI wants `max_completion_tokens` and no `stop` there.
+    pub fn reasons(&self) -> bool {
+        self.abilities.known(Ability::Reasoning) == Some(true)
+    }
+
+    /// False where the model refuses temperature, top_p and top_k.
+    pub fn takes_sampling(&self) -> bool {
+        self.abilities.known(Ability::SamplingParams) != Some(false)
+    }
 }
 
 /// A request as a provider expects it.
@@ -108,6 +124,9 @@ pub struct Call {
     pub body: Vec<u8>,
     /// Hints that this provider does not know, as the caller named them.
     pub dropped: Vec<&'static str>,
+    /// Tools whose names this provider would refuse: the name on the wire, and the caller's own.
+    /// [`crate::names::restore`] maps them back in the answer.
+    pub renamed: Vec<(String, Text)>,
 }
 
 /// A whole answer, collected from its events.
@@ -123,7 +142,30 @@ pub struct Whole {
 pub struct Choice {
     /// Pieces, in order; one in most answers.
     pub texts: Vec<Text>,
+    pub thinking: Vec<Thought>,
+    pub refusals: Vec<Text>,
+    pub calls: Vec<CallMade>,
     pub stop: Option<StopReason>,
+}
+
+/// A block of thinking.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Thought {
+    pub texts: Vec<Text>,
+    pub signature: Option<Text>,
+    pub redacted: Option<Text>,
+    /// The provider ended it; what comes after is another.
+    over: bool,
+}
+
+/// A tool call of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallMade {
+    pub id: Option<Text>,
+    pub name: Text,
+    /// Pieces of the arguments' JSON text, each a string literal.
+    pub arguments: Vec<Text>,
+    pub signature: Option<Text>,
 }
 
 impl Whole {
@@ -136,15 +178,41 @@ impl Whole {
                 }
             }
             Event::Text { choice, text } => self.choice(choice).texts.push(text),
+            Event::Refusal { choice, text } => self.choice(choice).refusals.push(text),
+            Event::Thinking { choice, text } => self.choice(choice).thought().texts.push(text),
+            Event::ThinkingEnd { choice, signature, redacted } => {
+                let choice = self.choice(choice);
+                if redacted.is_some() {
+                    choice.thinking.push(Thought { redacted, over: true, ..Thought::default() });
+                } else {
+                    let thought = choice.thought();
+                    thought.signature = signature;
+                    thought.over = true;
+                }
+            }
+            Event::ToolCall { choice, id, name, signature, .. } => {
+                self.choice(choice).calls.push(CallMade { id, name, arguments: Vec::new(), signature });
+            }
+            Event::Arguments { choice, index, piece } => {
+                // Decoders number a choice's calls as they begin, so the call is there.
+                if let Some(call) = self.choice(choice).calls.get_mut(index as usize) {
+                    call.arguments.push(piece);
+                }
+            }
             Event::Stop { choice, reason } => self.choice(choice).stop = Some(reason),
             Event::Usage(usage) => self.usage.replace_with(&usage),
             Event::Failed(_) | Event::End => {}
         }
     }
 
-    /// Bytes of all its text: an upper bound of its tokens.
+    /// Bytes of all that it shows: an upper bound of its tokens.
     pub fn text_bytes(&self) -> u64 {
-        self.choices.iter().flat_map(|choice| &choice.texts).map(|text| text.json_len() as u64).sum()
+        let texts = self.choices.iter().flat_map(|choice| {
+            let calls = choice.calls.iter().flat_map(|call| call.arguments.iter().chain([&call.name]));
+            let thinking = choice.thinking.iter().flat_map(|thought| &thought.texts);
+            choice.texts.iter().chain(&choice.refusals).chain(thinking).chain(calls)
+        });
+        texts.map(|text| text.json_len() as u64).sum()
     }
 
     fn choice(&mut self, index: u32) -> &mut Choice {
@@ -154,6 +222,15 @@ impl Whole {
             self.choices.resize_with(index + 1, Choice::default);
         }
         &mut self.choices[index]
+    }
+}
+
+impl Choice {
+    fn thought(&mut self) -> &mut Thought {
+        if self.thinking.last().is_none_or(|thought| thought.over) {
+            self.thinking.push(Thought::default());
+        }
+        self.thinking.last_mut().expect("one was pushed if there was none")
     }
 }
 

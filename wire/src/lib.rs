@@ -18,6 +18,7 @@ pub mod azure;
 pub mod dialect;
 pub mod gemini;
 pub mod json;
+pub mod names;
 pub mod native;
 pub mod openai_chat;
 mod path;

@@ -2,21 +2,39 @@
 //!
 //! Every caller's dialect decodes into it and every provider's dialect is encoded from it, so that
 //! plan, inspection, money and fallback are written once.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`part`] | what a turn is made of: text, media, tool calls and results, thinking |
+//! | [`wish`] | tools, output format, reasoning, sampling: how the model is to answer |
+//! | [`needs`] | what a model must be able to do for it |
+//! | [`event`] | the answer |
+//! | [`text`] | strings and JSON as they stood |
 
 mod event;
+mod needs;
+mod part;
 mod text;
-
-use bytes::Bytes;
-use std::fmt;
+mod wish;
 
 pub use event::{Event, StopReason};
-pub use text::Text;
+pub use needs::{Need, Needs};
+pub use part::{Arguments, CacheTtl, Content, Media, Part, Source, Thinking, ToolCall, ToolResult};
+pub use text::{RawJson, Text};
+pub use wish::{Hint, Output, Reasoning, Sampling, Schema, Tool, ToolChoice};
 
 /// What a model is asked, in the order in which it was said.
 #[derive(Clone, Debug, Default)]
 pub struct Conversation {
     /// Never empty once decoded. System and developer turns stand where the caller put them.
     pub turns: Vec<Turn>,
+    pub tools: Vec<Tool>,
+    /// `None`: the caller did not say, so the provider decides.
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether several tools may be called at once; `None` as above.
+    pub parallel_tools: Option<bool>,
+    pub output: Output,
+    pub reasoning: Option<Reasoning>,
     pub sampling: Sampling,
 }
 
@@ -35,50 +53,14 @@ pub enum Role {
     Developer,
     User,
     Assistant,
+    /// Results of tool calls, and nothing else. Providers differ in whose turn that is.
+    Tool,
 }
 
 impl Role {
-    /// Whether the operator speaks (system or developer), rather than one of the two talkers.
+    /// Whether the operator speaks (system or developer), rather than one of the talkers.
     pub fn is_instruction(self) -> bool {
         matches!(self, Role::System | Role::Developer)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub enum Part {
-    Text(Text),
-}
-
-/// How the model is to speak. Everything absent is the provider's own default.
-#[derive(Clone, Debug, Default)]
-pub struct Sampling {
-    /// Tokens, the caller's own bound on the output (`max_tokens`, `max_completion_tokens`).
-    pub max_output: Option<u64>,
-    /// 0 to 2 as OpenAI and Gemini count; Anthropic knows 0 to 1.
-    pub temperature: Option<f64>,
-    pub top_p: Option<f64>,
-    pub top_k: Option<u64>,
-    pub stop: Vec<Text>,
-    pub seed: Option<i64>,
-    pub presence_penalty: Option<f64>,
-    pub frequency_penalty: Option<f64>,
-    /// The caller's end-user id (OpenAI `user`, Anthropic `metadata.user_id`).
-    pub user: Option<Text>,
-    /// Hints that only OpenAI's dialect has, under their names there.
-    pub hints: Vec<Hint>,
-}
-
-/// A hint of one dialect: copied where the provider speaks that dialect, dropped and named elsewhere.
-#[derive(Clone)]
-pub struct Hint {
-    pub name: &'static str,
-    /// Valid JSON, as the caller wrote it.
-    pub json: Bytes,
-}
-
-impl fmt::Debug for Hint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hint({} *** {} bytes)", self.name, self.json.len())
     }
 }
 
@@ -88,26 +70,36 @@ impl Conversation {
         self.turns.iter().filter(|turn| turn.role.is_instruction())
     }
 
-    /// Turns of user and assistant, in order.
+    /// Turns of user, assistant and tools, in order.
     pub fn talk(&self) -> impl Iterator<Item = &Turn> {
         self.turns.iter().filter(|turn| !turn.role.is_instruction())
     }
 
-    /// UTF-8 bytes of all that a model would read: an upper bound of its text tokens, since no
-    /// byte-level tokenizer yields more tokens than bytes. Escapes make it larger, never smaller.
-    pub fn text_bytes(&self) -> u64 {
-        let parts = self.turns.iter().map(|turn| {
-            let name = turn.name.as_ref().map_or(0, Text::json_len);
-            name + turn.parts.iter().map(Part::json_len).sum::<usize>()
+    /// The name of the tool that the call with this id was made to; results name the id alone.
+    pub fn called_tool(&self, id: &Text) -> Option<&Text> {
+        let parts = self.turns.iter().flat_map(|turn| &turn.parts);
+        let calls = parts.filter_map(|part| match &part.content {
+            Content::ToolCall(call) => Some(call),
+            _ => None,
         });
-        parts.sum::<usize>() as u64
+        calls.filter(|call| call.id.as_ref().is_some_and(|known| known == id)).last().map(|call| &call.name)
     }
-}
 
-impl Part {
-    fn json_len(&self) -> usize {
-        match self {
-            Part::Text(text) => text.json_len(),
-        }
+    /// UTF-8 bytes of all that a model would read as text: an upper bound of its text tokens, since no
+    /// byte-level tokenizer yields more tokens than bytes. Escapes make it larger, never smaller. Media
+    /// are counted apart (they cost by size and kind, not by their base64).
+    pub fn text_bytes(&self) -> u64 {
+        let turns = self.turns.iter().map(|turn| {
+            turn.name.as_ref().map_or(0, Text::json_len)
+                + turn.parts.iter().map(Part::text_len).sum::<usize>()
+        });
+        let tools = self.tools.iter().map(Tool::text_len);
+        let total = turns.sum::<usize>() + tools.sum::<usize>() + self.output.text_len();
+        total as u64
+    }
+
+    /// What a model must be able to do to serve it.
+    pub fn needs(&self) -> Needs {
+        needs::of(self)
     }
 }

@@ -64,6 +64,31 @@ impl fmt::Debug for Text {
     }
 }
 
+/// A JSON value as it stood, to be copied. `Debug` prints its length alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawJson(Bytes);
+
+impl RawJson {
+    /// Takes what a JSON parser has already accepted.
+    pub fn new(json: Bytes) -> RawJson {
+        RawJson(json)
+    }
+
+    pub fn json(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawJson(*** {} bytes)", self.0.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

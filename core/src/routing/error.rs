@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::catalog::Mode;
+use crate::conversation::Need;
 use crate::ids::{ModelName, UpstreamName};
 
 /// Why no upstream can be asked. Names in it are cut and cleaned, so that they may be shown.
@@ -20,6 +21,8 @@ pub enum PlanError {
          `input = \"…\"` and `output = \"…\"` (USD per million tokens) to gateway.toml"
     )]
     Unpriced { upstream: UpstreamName, model: String },
+    #[error("{} cannot take {}: name a model that can", model.as_deref().map_or("no default model".to_owned(), |model| format!("`model` {model}")), need.words())]
+    Unable { model: Option<String>, need: Need },
     #[error("`model` is missing and there is no default: name one, or set `default_model` in gateway.toml")]
     NoDefault,
     #[error(

@@ -8,9 +8,11 @@
 //! |---|---|
 //! | [`router`](Router) | the routes and the order among them |
 //! | [`plan`](Router::plan) | a request's candidates, or why there are none |
+//! | `fit` | whether a route can do what is asked |
 //! | `error` | what stands in the way, said to the caller or the operator |
 
 mod error;
+mod fit;
 mod plan;
 mod router;
 #[cfg(test)]
@@ -21,7 +23,8 @@ use std::sync::Arc;
 pub use error::{NotServed, PlanError, RoutingMistake};
 pub use router::Router;
 
-use crate::catalog::{Abilities, Price};
+use crate::catalog::{Abilities, Efforts, Price};
+use crate::conversation::Needs;
 use crate::ids::{ModelName, ProviderKind, UpstreamName};
 
 /// An upstream as the configuration describes it.
@@ -64,6 +67,7 @@ pub struct Route {
     /// Tokens, where the caller names no bound; at most `max_output`.
     pub default_output_bound: u64,
     pub abilities: Abilities,
+    pub efforts: Efforts,
 }
 
 /// Whether another than the first candidate may answer.
@@ -94,6 +98,8 @@ pub struct Ask<'a> {
     pub prompt_bytes: u64,
     /// Tokens, the caller's own bound.
     pub max_output: Option<u64>,
+    /// What the model must be able to do.
+    pub needs: Needs,
 }
 
 /// A route that may serve the request.

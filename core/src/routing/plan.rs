@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::{NotServed, PlanError, shown};
+use super::fit::lacks;
 use super::router::{Chain, Entry, RouteId, Router, vendor};
 use super::{Ask, Candidate, Fallback, Route, Tail};
 use crate::catalog::Mode;
@@ -27,6 +28,11 @@ impl Router {
         if ask.fallback == Fallback::Off {
             // Before the window test: another model is never the first choice just because it fits.
             order.truncate(1);
+        }
+        let lacking = order.first().and_then(|id| lacks(&self.routes[*id].route, ask.needs));
+        order.retain(|id| lacks(&self.routes[*id].route, ask.needs).is_none());
+        if let (true, Some(need)) = (order.is_empty(), lacking) {
+            return Err(PlanError::Unable { model: ask.model.map(shown), need });
         }
         let need = ask.prompt_bytes / BYTES_PER_TOKEN_AT_MOST;
         let fitting = order.iter().map(|id| &self.routes[*id]);

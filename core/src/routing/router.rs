@@ -224,6 +224,7 @@ impl Route {
             max_output: model.max_output,
             default_output_bound: model.default_output_bound,
             abilities: model.abilities,
+            efforts: model.efforts,
         })
     }
 }

@@ -83,6 +83,7 @@ fn ask<'a>(provider: Option<&'a str>, model: Option<&'a str>) -> Ask<'a> {
         tail: Tail::NamedOnly,
         prompt_bytes: 100,
         max_output: None,
+        needs: crate::conversation::Needs::NONE,
     }
 }
 
@@ -310,6 +311,7 @@ proptest! {
             tail: if defaults { Tail::Defaults } else { Tail::NamedOnly },
             prompt_bytes,
             max_output,
+            needs: crate::conversation::Needs::NONE,
         };
         let Ok(plan) = router.plan(&ask) else { return Ok(()) };
         prop_assert!(!plan.is_empty());

@@ -18,7 +18,7 @@ impl Outbound for AnthropicMessages {
     fn encode(&self, conversation: &Conversation, target: &Target) -> Call {
         let (body, dropped) = request::write_body(conversation, target);
         let headers = &[("anthropic-version", "2023-06-01")];
-        Call { path: "/v1/messages".to_owned(), headers, body, dropped }
+        Call { path: "/v1/messages".to_owned(), headers, body, dropped, renamed: Vec::new() }
     }
 
     fn answer(&self, body: &Bytes) -> Result<Vec<Event>, Fault> {

@@ -38,10 +38,10 @@ fn write_sampling(
 ) {
     let sampling = &conversation.sampling;
     // Anthropic counts from 0 to 1 and refuses what is over it.
-    let temperature = sampling.temperature.filter(|t| target.sampling && *t <= 1.0);
+    let temperature = sampling.temperature.filter(|t| target.takes_sampling() && *t <= 1.0);
     // Newer models refuse both together.
-    let top_p = sampling.top_p.filter(|_| target.sampling && temperature.is_none());
-    let top_k = sampling.top_k.filter(|_| target.sampling);
+    let top_p = sampling.top_p.filter(|_| target.takes_sampling() && temperature.is_none());
+    let top_k = sampling.top_k.filter(|_| target.takes_sampling());
     if let Some(temperature) = temperature {
         json.number("temperature", temperature);
     }
@@ -114,9 +114,7 @@ fn write_content<'a>(mut texts: impl ExactSizeIterator<Item = &'a Text>, out: &m
 
 /// A turn's texts but for blank ones, which Anthropic refuses and which say nothing.
 fn spoken(turn: &Turn) -> impl Iterator<Item = &Text> {
-    let texts = turn.parts.iter().map(|part| match part {
-        Part::Text(text) => text,
-    });
+    let texts = turn.parts.iter().filter_map(Part::as_text);
     texts.filter(|text| !is_blank(text))
 }
 

@@ -17,7 +17,7 @@ pub struct Gemini;
 impl Outbound for Gemini {
     fn encode(&self, conversation: &Conversation, target: &Target) -> Call {
         let (body, dropped) = request::write_body(conversation, target);
-        Call { path: request::path(target), headers: &[], body, dropped }
+        Call { path: request::path(target), headers: &[], body, dropped, renamed: Vec::new() }
     }
 
     fn answer(&self, body: &Bytes) -> Result<Vec<Event>, Fault> {

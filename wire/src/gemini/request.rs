@@ -65,9 +65,7 @@ fn write_parts<'a>(texts: impl IntoIterator<Item = &'a Text>, out: &mut Vec<u8>)
 
 /// A turn's texts but for empty ones, which Gemini takes for a missing part.
 fn spoken(turn: &Turn) -> impl Iterator<Item = &Text> {
-    let texts = turn.parts.iter().map(|part| match part {
-        Part::Text(text) => text,
-    });
+    let texts = turn.parts.iter().filter_map(Part::as_text);
     texts.filter(|text| !text.is_empty())
 }
 
@@ -84,13 +82,13 @@ fn write_config(
         [("temperature", "temperature", sampling.temperature), ("top_p", "topP", sampling.top_p)]
     {
         match value {
-            Some(value) if target.sampling => json.number(theirs, value),
+            Some(value) if target.takes_sampling() => json.number(theirs, value),
             Some(_) => dropped.push(ours),
             None => {}
         }
     }
     match sampling.top_k {
-        Some(top_k) if target.sampling => json.integer("topK", top_k),
+        Some(top_k) if target.takes_sampling() => json.integer("topK", top_k),
         Some(_) => dropped.push("top_k"),
         None => {}
     }

@@ -24,6 +24,10 @@ impl Inbound for Native {
         Box::new(stream::Writer::new(opening))
     }
 
+    fn shows_thinking(&self) -> bool {
+        false
+    }
+
     fn error(&self, error: &ErrorBody) -> Vec<u8> {
         response::error(error)
     }

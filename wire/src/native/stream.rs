@@ -39,7 +39,15 @@ impl Encode for Writer {
             }
             Event::Stop { choice: 0, reason } => self.stop = Some(*reason),
             Event::Text { .. } | Event::Stop { .. } => {}
-            Event::Start { .. } | Event::Usage(_) | Event::Failed(_) | Event::End => {}
+            Event::Thinking { .. }
+            | Event::ThinkingEnd { .. }
+            | Event::Refusal { .. }
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::Start { .. }
+            | Event::Usage(_)
+            | Event::Failed(_)
+            | Event::End => {}
         }
     }
 

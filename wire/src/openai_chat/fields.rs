@@ -354,7 +354,7 @@ impl<'a> Message<'a> {
             }
         }
         let parts = match self.content {
-            Some(raw) if raw.get().starts_with('"') => vec![Part::Text(text(raw, body, || at("content"))?)],
+            Some(raw) if raw.get().starts_with('"') => vec![Part::text(text(raw, body, || at("content"))?)],
             Some(raw) => parts(raw, index, body, dropped)?,
             None => return Err(wrong(at("content"), "must be a string or a list of text parts")),
         };
@@ -387,7 +387,7 @@ fn parts(
         let Some(found) = item.text else {
             return Err(wrong(format!("{field}.text"), "is missing: a text part has a string `text`"));
         };
-        parts.push(Part::Text(text(found, body, || format!("{field}.text"))?));
+        parts.push(Part::text(text(found, body, || format!("{field}.text"))?));
         for name in item.unknown {
             if !dropped.contains(&name) {
                 dropped.push(name);

@@ -37,6 +37,11 @@ impl Inbound for OpenAiChat {
         Box::new(stream::Writer::new(opening))
     }
 
+    /// As `reasoning_content`, the field that compatible servers and their clients agreed on.
+    fn shows_thinking(&self) -> bool {
+        true
+    }
+
     fn error(&self, error: &ErrorBody) -> Vec<u8> {
         response::error(error)
     }
@@ -45,7 +50,7 @@ impl Inbound for OpenAiChat {
 impl Outbound for OpenAiChat {
     fn encode(&self, conversation: &Conversation, target: &Target) -> Call {
         let (body, dropped) = write_body(conversation, target);
-        Call { path: "/chat/completions".to_owned(), headers: &[], body, dropped }
+        Call { path: "/chat/completions".to_owned(), headers: &[], body, dropped, renamed: Vec::new() }
     }
 
     fn answer(&self, body: &Bytes) -> Result<Vec<Event>, Fault> {

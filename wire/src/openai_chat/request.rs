@@ -2,7 +2,7 @@
 
 use crate::dialect::Target;
 use crate::write::{Json, array};
-use gateway_core::conversation::{Conversation, Part, Role, Turn};
+use gateway_core::conversation::{Conversation, Part, Role, Text, Turn};
 
 /// The body, and the hints that this model does not take.
 pub(crate) fn write_body(conversation: &Conversation, target: &Target) -> (Vec<u8>, Vec<&'static str>) {
@@ -14,7 +14,7 @@ pub(crate) fn write_body(conversation: &Conversation, target: &Target) -> (Vec<u
     json.string("model", target.model);
     array(&conversation.turns, json.field("messages"), message);
     // Reasoning models refuse the older name, older compatible servers do not know the newer one.
-    let bound = if target.reasoning { "max_completion_tokens" } else { "max_tokens" };
+    let bound = if target.reasons() { "max_completion_tokens" } else { "max_tokens" };
     json.integer(bound, target.output_bound);
     let numbers = [
         ("temperature", sampling.temperature),
@@ -24,7 +24,7 @@ pub(crate) fn write_body(conversation: &Conversation, target: &Target) -> (Vec<u
     ];
     for (name, value) in numbers {
         match value {
-            Some(number) if target.sampling => json.number(name, number),
+            Some(number) if target.takes_sampling() => json.number(name, number),
             Some(_) => dropped.push(name),
             None => {}
         }
@@ -36,7 +36,7 @@ pub(crate) fn write_body(conversation: &Conversation, target: &Target) -> (Vec<u
         dropped.push("top_k");
     }
     if !sampling.stop.is_empty() {
-        if target.reasoning {
+        if target.reasons() {
             dropped.push("stop");
         } else {
             array(&sampling.stop, json.field("stop"), |text, out| out.extend_from_slice(text.json()));
@@ -64,13 +64,14 @@ fn message(turn: &Turn, out: &mut Vec<u8>) {
         Role::Developer => "developer",
         Role::User => "user",
         Role::Assistant => "assistant",
+        Role::Tool => "tool",
     };
     let mut json = Json::object(out);
     json.string("role", role);
-    match &turn.parts[..] {
-        [Part::Text(text)] => json.text("content", text),
-        parts => array(parts, json.field("content"), |part, out| {
-            let Part::Text(text) = part;
+    let texts: Vec<&Text> = turn.parts.iter().filter_map(Part::as_text).collect();
+    match texts[..] {
+        [text] => json.text("content", text),
+        _ => array(texts, json.field("content"), |text, out| {
             let mut json = Json::object(out);
             json.raw("type", br#""text""#);
             json.text("text", text);

@@ -53,7 +53,8 @@ pub(crate) fn finish_reason(stop: Option<StopReason>) -> &'static str {
     match stop {
         Some(StopReason::End | StopReason::StopSequence | StopReason::Other) | None => "\"stop\"",
         Some(StopReason::Length) => "\"length\"",
-        Some(StopReason::ContentFilter) => "\"content_filter\"",
+        Some(StopReason::ToolCalls) => "\"tool_calls\"",
+        Some(StopReason::Refusal | StopReason::ContentFilter) => "\"content_filter\"",
     }
 }
 

@@ -70,7 +70,15 @@ impl Encode for Writer {
                 out.extend_from_slice(TEXT_TAIL);
             }
             Event::Stop { choice, reason } => self.stops.push((*choice, *reason)),
-            Event::Start { .. } | Event::Usage(_) | Event::Failed(_) | Event::End => {}
+            Event::Thinking { .. }
+            | Event::ThinkingEnd { .. }
+            | Event::Refusal { .. }
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::Start { .. }
+            | Event::Usage(_)
+            | Event::Failed(_)
+            | Event::End => {}
         }
     }
 
