@@ -1,6 +1,8 @@
 //! What an answer consumed. Each provider's habit of counting is its codec's business; here no token
 //! stands in two counters.
 
+use crate::catalog::ServiceTier;
+
 /// Token counters of one answer. `None`: the provider did not say (zero is an answer, and stays zero).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -22,6 +24,8 @@ pub struct Usage {
     pub audio_output: Option<u64>,
     /// Searches that the provider bills by the piece.
     pub web_searches: Option<u64>,
+    /// The tier that the provider says it served, and bills; it may differ from the one asked for.
+    pub service_tier: Option<ServiceTier>,
 }
 
 impl Usage {
@@ -41,6 +45,7 @@ impl Usage {
         take(&mut self.audio_input, later.audio_input);
         take(&mut self.audio_output, later.audio_output);
         take(&mut self.web_searches, later.web_searches);
+        self.service_tier = later.service_tier.or(self.service_tier);
     }
 
     /// Every prompt token, from whichever source it came: what decides on long-context prices.

@@ -1,17 +1,18 @@
 //! Calls candidates in order until one answers. Each attempt has one permit and reports once.
 
+use super::Dialect;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use crate::gateway::{Gateway, Upstream, Worker};
 use gateway_actors::provider::{Call, Client, Limits, Outcome, Permit, Refusal, Reply};
 use gateway_actors::supervision::Tasks;
 use gateway_core::catalog::{Ability, ServiceTier, cost};
-use gateway_core::conversation::{Conversation, Event};
+use gateway_core::conversation::{Conversation, Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::{Candidate, Route};
 use gateway_core::usage::Usage;
-use gateway_wire::{Attempt, Facts, Outbound, Target};
+use gateway_wire::{Attempt, Facts, Outbound, Target, names};
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
@@ -36,6 +37,10 @@ pub(super) struct Attempting {
     pub limits: Limits,
     pub clock: Arc<dyn gateway_core::clock::Clock>,
     pub max_body: usize,
+    /// Tools whose names had to change for this provider.
+    pub renamed: Vec<(String, Text)>,
+    /// The caller's dialect shows what the model thinks.
+    pub shows_thinking: bool,
     /// Silence before content is a reasoning model thinking, no sign of ill health.
     pub may_be_silent: bool,
 }
@@ -48,6 +53,7 @@ pub(super) struct Calling {
     pub conversation: Conversation,
     plan: Vec<Candidate>,
     stream: bool,
+    shows_thinking: bool,
     deadline: Instant,
     /// The candidate that answered, once one has.
     pub chosen: usize,
@@ -66,6 +72,7 @@ impl Calling {
         worker: &Worker,
         asked: gateway_wire::Asked,
         plan: Vec<Candidate>,
+        dialect: Dialect,
         exchange: &Exchange,
     ) -> Calling {
         Calling {
@@ -75,6 +82,7 @@ impl Calling {
             conversation: asked.conversation,
             plan,
             stream: asked.stream,
+            shows_thinking: dialect.codec.shows_thinking(),
             deadline: exchange.started + gateway.config.calls.request_timeout,
             chosen: 0,
             attempts: Vec::with_capacity(1),
@@ -185,6 +193,8 @@ impl Calling {
             limits,
             clock: Arc::clone(&self.gateway.clock),
             max_body: self.gateway.config.calls.max_body,
+            renamed: call.renamed,
+            shows_thinking: self.shows_thinking,
             may_be_silent: reasoning,
         }
     }
@@ -263,6 +273,7 @@ impl Calling {
     /// What the answer consumed and costs: as reported, else as much of it as we can see, at its bound.
     pub(super) fn charge(&self, reported: &Usage, received_bytes: u64) -> Charge {
         let route = &self.candidate().route;
+        let asked = self.conversation.sampling.service_tier;
         let mut usage = *reported;
         let estimate = !usage.is_reported();
         if usage.input.is_none() {
@@ -272,7 +283,8 @@ impl Calling {
         if usage.output.is_none() {
             usage.output = Some(received_bytes);
         }
-        Charge { usage, cost: cost(&route.price, &usage, ServiceTier::Standard), estimate }
+        let tier = usage.service_tier.or(asked).unwrap_or(ServiceTier::Standard);
+        Charge { usage, cost: cost(&route.price, &usage, tier), estimate }
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -377,7 +389,7 @@ impl<T> Drop for Drain<T> {
 /// Sends and reads a whole JSON answer.
 pub(super) fn whole(attempting: Attempting) -> Sent<Vec<Event>> {
     Box::pin(async move {
-        let Attempting { mut permit, client, codec, call, limits, clock, max_body, .. } = attempting;
+        let Attempting { mut permit, client, codec, call, limits, clock, max_body, renamed, .. } = attempting;
         let began = clock.now();
         let read = async {
             let reply = permit.send(&client, call, &limits).await?;
@@ -386,7 +398,10 @@ pub(super) fn whole(attempting: Attempting) -> Sent<Vec<Event>> {
         };
         let body = read.await;
         let waited = clock.now().saturating_duration_since(began);
-        let result = body.and_then(|body| codec.answer(&body));
+        let mut result = body.and_then(|body| codec.answer(&body));
+        if let Ok(events) = &mut result {
+            events.iter_mut().for_each(|event| names::restore(event, &renamed));
+        }
         permit.report(match &result {
             Ok(_) => Outcome::Succeeded,
             Err(fault) => Outcome::Faulted(fault.clone()),

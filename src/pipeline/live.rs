@@ -3,9 +3,9 @@
 use super::call::{Attempting, Sent, accepted};
 use gateway_actors::provider::{Limits, Outcome, Permit, Reply};
 use gateway_core::clock::Clock;
-use gateway_core::conversation::Event;
+use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
-use gateway_wire::Decode;
+use gateway_wire::{Decode, names};
 use gateway_wire::sse::Parser;
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
@@ -41,6 +41,8 @@ struct Upstream {
     decoder: Box<dyn Decode + Send>,
     over: bool,
     scratch: Vec<Event>,
+    renamed: Vec<(String, Text)>,
+    shows_thinking: bool,
 }
 
 impl Upstream {
@@ -67,7 +69,10 @@ impl Upstream {
                 }
             }
         }
-        events.extend(self.scratch.drain(..));
+        for mut event in self.scratch.drain(..) {
+            names::restore(&mut event, &self.renamed);
+            events.push_back(event);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -75,7 +80,8 @@ impl Upstream {
 /// Sends a streamed call and waits for its first content.
 pub(super) fn open(attempting: Attempting) -> Sent<Live> {
     Box::pin(async move {
-        let Attempting { mut permit, client, codec, call, limits, clock, may_be_silent, .. } = attempting;
+        let Attempting { mut permit, client, codec, call, limits, clock, renamed, shows_thinking, may_be_silent, .. } =
+            attempting;
         let began = clock.now();
         let opened = async {
             let reply = permit.send(&client, call, &limits).await?;
@@ -86,8 +92,15 @@ pub(super) fn open(attempting: Attempting) -> Sent<Live> {
                 return Err(Fault::new(FaultClass::Broken, Some(200)));
             }
             let decoder = codec.stream();
-            let mut upstream =
-                Upstream { reply, parser: Parser::default(), decoder, over: false, scratch: Vec::new() };
+            let mut upstream = Upstream {
+                reply,
+                parser: Parser::default(),
+                decoder,
+                over: false,
+                scratch: Vec::new(),
+                renamed,
+                shows_thinking,
+            };
             let mut events = VecDeque::with_capacity(8);
             let silence = limits.first_byte.map_or(limits.total, |wait| (began + wait).min(limits.total));
             await_content(&mut upstream, &mut events, silence, &limits, &*clock).await?;
@@ -129,7 +142,7 @@ async fn await_content(
             match event {
                 Event::Failed(fault) => return Err(fault.clone()),
                 Event::End => return Ok(()),
-                event if event.is_content() => return Ok(()),
+                event if event.is_content() || (upstream.shows_thinking && event.is_thinking()) => return Ok(()),
                 _ => {}
             }
         }

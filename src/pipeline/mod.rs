@@ -80,7 +80,7 @@ pub async fn walk(
         Err(failure) => return Err(ended(exchange, failure)),
     };
     let (stream, include_usage) = (asked.stream, asked.include_usage);
-    let calling = Calling::new(gateway, worker, asked, plan, &exchange);
+    let calling = Calling::new(gateway, worker, asked, plan, dialect, &exchange);
     if !stream {
         return tokio::select! {
             biased;

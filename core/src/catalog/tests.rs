@@ -30,6 +30,7 @@ const NONE: Usage = Usage {
     audio_input: None,
     audio_output: None,
     web_searches: None,
+    service_tier: None,
 };
 
 /// USD per million tokens are micro-USD per token; the sums are in micro-USD, the wanted in nano-USD.

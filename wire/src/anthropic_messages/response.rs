@@ -199,6 +199,7 @@ impl Counters {
             audio_input: None,
             audio_output: None,
             web_searches: self.server_tool_use.and_then(|tools| tools.web_search_requests),
+            service_tier: None,
         }
     }
 

@@ -287,6 +287,7 @@ impl Counters {
             audio_input: some(audio),
             audio_output: some(self::audio(&self.candidates_tokens_details)),
             web_searches: None,
+            service_tier: None,
         }
     }
 }

@@ -265,6 +265,7 @@ impl UsageBody {
             audio_input: prompt.audio_tokens.filter(|tokens| *tokens > 0),
             audio_output: completion.audio_tokens.filter(|tokens| *tokens > 0),
             web_searches: None,
+            service_tier: None,
         }
     }
 }
