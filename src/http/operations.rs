@@ -45,13 +45,18 @@ fn provider(status: &Status, models: &[&str]) -> Value {
         "in_flight": status.in_flight,
         "error_rate": status.error_rate,
         "latency_ms": status.latency.map(|latency| json!({
-            "p50": latency.p50.as_secs_f64() * 1e3,
-            "p95": latency.p95.as_secs_f64() * 1e3,
+            "p50": millis(latency.p50),
+            "p95": millis(latency.p95),
         })),
         "mailbox": status.actor.queue,
         "restarts": status.actor.restarts,
         "models": models,
     })
+}
+
+/// To the microsecond: more digits would be noise of the division.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn reason(fault: &Fault) -> String {
@@ -99,7 +104,7 @@ pub async fn model(request: HttpRequest, id: Path<String>, gateway: Data<Gateway
     });
     match found {
         Some(route) => HttpResponse::Ok().json(model_object(&id, route.upstream.as_str())),
-        None => refusal(&gateway, &OpenAiChat, &Failure::NotFound),
+        None => refusal(&gateway, &OpenAiChat, &Failure::ModelNotListed),
     }
 }
 

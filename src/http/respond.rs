@@ -4,7 +4,9 @@ use super::error;
 use crate::gateway::{Gateway, request_id};
 use crate::pipeline::{Failure, Served, Told};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use gateway_wire::{ErrorBody, Inbound};
 use std::borrow::Cow;
@@ -101,6 +103,10 @@ pub(super) fn failed(dialect: &dyn Inbound, error: &ErrorBody) -> HttpResponse {
     put(&mut response, REQUEST_ID, &error.request_id);
     if let Some(seconds) = error.retry_after_s {
         response.insert_header((RETRY_AFTER, seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        // RFC 9110 §15.5.2: a 401 names a scheme. No browser asks its user for this one.
+        response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
     }
     if !error.attempts.is_empty() {
         response.insert_header((ATTEMPTS, error.attempts.len()));

@@ -85,7 +85,7 @@ pub async fn walk(
         return tokio::select! {
             biased;
             served = answer(calling, exchange, dialect) => served,
-            // The call itself drains in its guard, as it does when its caller has gone.
+            // With the answer its call is cut: the guard drains for as long as the grace lasts.
             () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
         };
     }
@@ -93,7 +93,14 @@ pub async fn walk(
     let opening =
         Opening { request_id: id.to_owned(), created: exchange.started_unix.as_secs(), include_usage };
     let encoder = dialect.codec.stream(opening);
-    match stream::within_patience(stream::search(calling, exchange)).await {
+    let patient = stream::within_patience(stream::search(calling, exchange));
+    let found = tokio::select! {
+        biased;
+        found = patient => found,
+        // With the search its attempt is cancelled, and its exchange ends.
+        () = gateway.shutdown.grace_over() => return Err(Failure::Stopping),
+    };
+    match found {
         Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
             let told = calling.told(&exchange, None);
             Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
