@@ -25,7 +25,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, HOST, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Route};
 use gateway_wire::native::Native;
 use gateway_wire::openai_chat::OpenAiChat;
@@ -36,6 +36,11 @@ pub fn routes(config: &mut ServiceConfig) {
     for Endpoint { path, route, .. } in endpoints() {
         config.route(path, route);
     }
+    // Load balancers probe with HEAD; the server leaves the body out.
+    config
+        .route("/health", web::head().to(operations::health))
+        .route("/health/live", web::head().to(operations::live))
+        .route("/health/ready", web::head().to(operations::ready));
     config.configure(pages::routes).default_service(web::to(nothing_here));
 }
 
@@ -86,7 +91,7 @@ fn envelope(path: &str) -> &'static dyn gateway_wire::Inbound {
 }
 
 /// A path or a method that is not served. Who has no key learns only that.
-async fn nothing_here(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+async fn nothing_here(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
     let known = Credentials::from_headers(request.headers()).and_then(|found| gateway.keys.identify(found));
     let path = request.path();
     let allowed = SERVED.iter().find(|(served, _)| match served.split_once('{') {
@@ -103,7 +108,7 @@ async fn nothing_here(request: HttpRequest, gateway: Data<Gateway>) -> HttpRespo
         // RFC 9110 §15.5.6: a 405 names the methods that are allowed.
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
     }
-    response
+    respond::unread(response, payload)
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
@@ -116,12 +121,14 @@ pub async fn guard_host<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let gateway = request.app_data::<Data<Gateway>>().cloned();
+    let mut request = request;
     if let Some(gateway) = gateway {
         let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
         let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
         if !host_allowed(host, gateway.config.access.demo_keys) {
             let response = refusal(&gateway, envelope(request.path()), &Failure::ForeignHost);
-            return Ok(request.into_response(response));
+            let payload = request.extract::<Payload>().await?;
+            return Ok(request.into_response(respond::unread(response, payload)));
         }
     }
     Ok(next.call(request).await?.map_into_boxed_body())

@@ -64,7 +64,7 @@ pub async fn walk(
     dialect: Dialect,
     id: &str,
     request: &HttpRequest,
-    payload: Payload,
+    payload: &mut Payload,
 ) -> Result<Served, Failure> {
     let principal = identify(gateway, request.headers(), Scopes::INFER)?;
     let mut exchange = open(gateway, id, principal)?;
