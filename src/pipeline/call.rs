@@ -40,7 +40,8 @@ pub(super) struct Attempting {
     pub may_be_silent: bool,
 }
 
-/// One request's way through its candidates.
+/// One request's way through its candidates. Boxed where it is handed on: it is large, and the steps of
+/// a future move it.
 pub(super) struct Calling {
     pub gateway: Arc<Gateway>,
     client: Client,
@@ -67,8 +68,8 @@ impl Calling {
         asked: gateway_wire::Asked,
         plan: Vec<Candidate>,
         exchange: &Exchange,
-    ) -> Calling {
-        Calling {
+    ) -> Box<Calling> {
+        Box::new(Calling {
             gateway: Arc::clone(gateway),
             client: worker.client.clone(),
             tasks: worker.tasks.clone(),
@@ -83,7 +84,7 @@ impl Calling {
             waited: Duration::ZERO,
             dropped: asked.dropped,
             warnings: asked.warnings,
-        }
+        })
     }
 
     /// Tries candidates until one answers. `start` sends an attempt and reports a failed one; the

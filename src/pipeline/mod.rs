@@ -156,7 +156,7 @@ fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candid
 }
 
 /// A JSON answer: the events of a stream in one piece.
-async fn answer(mut calling: Calling, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
+async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
     let (mut exchange, result) = calling.first(exchange, call::whole).await;
     let events = match result {
         Ok(events) => events,
