@@ -219,6 +219,7 @@ impl Serving {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let handle = self.server.handle();
+        #[expect(clippy::disallowed_methods, reason = "the server is awaited below, by name")]
         let server = actix_rt::spawn(self.server);
         tokio::select! {
             _ = terminate.recv() => {}

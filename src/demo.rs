@@ -101,11 +101,13 @@ The gateway serves simulated providers at http://{reached} (every {FAILS_EVERY}t
 
 Ask it something, in its own dialect:
 
-  curl -s http://{reached}/v1/complete -H 'X-API-Key: {team}' -H 'Content-Type: application/json'     -d '{{"messages":[{{"role":"user","content":"Why is the sky blue?"}}]}}'
+  curl -s http://{reached}/v1/complete -H 'X-API-Key: {team}' -H 'Content-Type: application/json' \
+    -d '{{"messages":[{{"role":"user","content":"Why is the sky blue?"}}]}}'
 
 With OpenAI's, streamed, answered by Anthropic:
 
-  curl -sN http://{reached}/v1/chat/completions -H 'Authorization: Bearer {team}' -H 'Content-Type: application/json'     -d '{{"model":"claude-opus-4-6","stream":true,"messages":[{{"role":"user","content":"Why is the sky blue?"}}]}}'
+  curl -sN http://{reached}/v1/chat/completions -H 'Authorization: Bearer {team}' -H 'Content-Type: application/json' \
+    -d '{{"model":"claude-opus-4-6","stream":true,"messages":[{{"role":"user","content":"Why is the sky blue?"}}]}}'
 
 How the providers are:  curl -s http://{reached}/v1/providers/status -H 'X-API-Key: {admin}'
 The API, as a page:     http://{reached}/docs

@@ -7,51 +7,130 @@ use gateway_core::routing::PlanError;
 use gateway_wire::{Attempt, ErrorBody, Malformed};
 use std::time::Duration;
 
-/// Status and code of each failure: a promise that programs act on.
-fn row(failure: &Failure) -> (u16, &'static str) {
+/// What a program acts on: a promise. docs/api.md and `/openapi.json` list them, as tests hold them to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    InvalidJson,
+    InvalidField,
+    Unsupported,
+    ContextTooLong,
+    ContentBlocked,
+    UnpricedModel,
+    ProviderNotFound,
+    InvalidApiKey,
+    Forbidden,
+    ModelNotFound,
+    NotFound,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    UpstreamFailed,
+    UpstreamMisconfigured,
+    NoProviderAvailable,
+    Overloaded,
+    UpstreamTimeout,
+}
+
+impl Code {
+    /// In the order of their statuses.
+    pub const ALL: [Code; 18] = [
+        Code::InvalidJson,
+        Code::InvalidField,
+        Code::Unsupported,
+        Code::ContextTooLong,
+        Code::ContentBlocked,
+        Code::UnpricedModel,
+        Code::ProviderNotFound,
+        Code::InvalidApiKey,
+        Code::Forbidden,
+        Code::ModelNotFound,
+        Code::NotFound,
+        Code::BodyTooLarge,
+        Code::UnsupportedMediaType,
+        Code::UpstreamFailed,
+        Code::UpstreamMisconfigured,
+        Code::NoProviderAvailable,
+        Code::Overloaded,
+        Code::UpstreamTimeout,
+    ];
+
+    /// The word in the body's `code`.
+    pub fn word(self) -> &'static str {
+        self.row().1
+    }
+
+    pub fn status(self) -> u16 {
+        self.row().0
+    }
+
+    fn row(self) -> (u16, &'static str) {
+        match self {
+            Code::InvalidJson => (400, "invalid_json"),
+            Code::InvalidField => (400, "invalid_field"),
+            Code::Unsupported => (400, "unsupported"),
+            Code::ContextTooLong => (400, "context_too_long"),
+            Code::ContentBlocked => (400, "content_blocked"),
+            Code::UnpricedModel => (400, "unpriced_model"),
+            Code::ProviderNotFound => (400, "provider_not_found"),
+            Code::InvalidApiKey => (401, "invalid_api_key"),
+            Code::Forbidden => (403, "forbidden"),
+            Code::ModelNotFound => (404, "model_not_found"),
+            Code::NotFound => (404, "not_found"),
+            Code::BodyTooLarge => (413, "body_too_large"),
+            Code::UnsupportedMediaType => (415, "unsupported_media_type"),
+            Code::UpstreamFailed => (502, "upstream_failed"),
+            Code::UpstreamMisconfigured => (502, "upstream_misconfigured"),
+            Code::NoProviderAvailable => (503, "no_provider_available"),
+            Code::Overloaded => (503, "overloaded"),
+            Code::UpstreamTimeout => (504, "upstream_timeout"),
+        }
+    }
+}
+
+fn code(failure: &Failure) -> Code {
     match failure {
-        Failure::Denied(_) => (401, "invalid_api_key"),
-        Failure::Forbidden | Failure::ForeignHost => (403, "forbidden"),
-        Failure::Overloaded | Failure::Stopping => (503, "overloaded"),
-        Failure::MediaType => (415, "unsupported_media_type"),
-        Failure::BodyTooLarge { .. } => (413, "body_too_large"),
-        Failure::BodyLate { .. } | Failure::BodyBroken => (400, "invalid_json"),
-        Failure::Malformed(Malformed::Json { .. }) => (400, "invalid_json"),
-        Failure::Malformed(Malformed::Field { .. }) => (400, "invalid_field"),
-        Failure::Malformed(Malformed::Unsupported { .. }) => (400, "unsupported"),
+        Failure::Denied(_) => Code::InvalidApiKey,
+        Failure::Forbidden | Failure::ForeignHost => Code::Forbidden,
+        Failure::Overloaded | Failure::Stopping => Code::Overloaded,
+        Failure::MediaType => Code::UnsupportedMediaType,
+        Failure::BodyTooLarge { .. } => Code::BodyTooLarge,
+        Failure::BodyLate { .. } | Failure::BodyBroken => Code::InvalidJson,
+        Failure::Malformed(Malformed::Json { .. }) => Code::InvalidJson,
+        Failure::Malformed(Malformed::Field { .. }) => Code::InvalidField,
+        Failure::Malformed(Malformed::Unsupported { .. }) => Code::Unsupported,
         Failure::Plan(error) => match error {
-            PlanError::ProviderNotFound { .. } => (400, "provider_not_found"),
-            PlanError::Contradiction { .. } | PlanError::NoDefault => (400, "invalid_field"),
-            PlanError::ModelNotFound { .. } => (404, "model_not_found"),
-            PlanError::Unpriced { .. } => (400, "unpriced_model"),
-            PlanError::TooLong { .. } => (400, "context_too_long"),
-            PlanError::Unable { .. } => (400, "unsupported"),
+            PlanError::Unable { .. } => Code::Unsupported,
+            PlanError::ProviderNotFound { .. } => Code::ProviderNotFound,
+            PlanError::Contradiction { .. } | PlanError::NoDefault => Code::InvalidField,
+            PlanError::ModelNotFound { .. } => Code::ModelNotFound,
+            PlanError::Unpriced { .. } => Code::UnpricedModel,
+            PlanError::TooLong { .. } => Code::ContextTooLong,
         },
-        Failure::Refused { .. } => (400, "invalid_field"),
-        Failure::ContextTooLong => (400, "context_too_long"),
-        Failure::ContentFiltered => (400, "content_blocked"),
-        Failure::ModelUnknownUpstream => (404, "model_not_found"),
-        Failure::OneFailed { class: FaultClass::Timeout, .. } => (504, "upstream_timeout"),
-        Failure::OneFailed { class: FaultClass::Misconfigured, .. } => (502, "upstream_misconfigured"),
-        Failure::OneFailed { .. } => (502, "upstream_failed"),
-        Failure::CutShort { class: FaultClass::Timeout } => (504, "upstream_timeout"),
-        Failure::CutShort { .. } => (502, "upstream_failed"),
-        Failure::NoneAvailable { .. } => (503, "no_provider_available"),
-        Failure::NotFound => (404, "not_found"),
-        Failure::MethodNotAllowed => (405, "not_found"),
+        Failure::Refused { .. } => Code::InvalidField,
+        Failure::ContextTooLong => Code::ContextTooLong,
+        Failure::ContentFiltered => Code::ContentBlocked,
+        Failure::ModelNotListed | Failure::ModelUnknownUpstream => Code::ModelNotFound,
+        Failure::OneFailed { class: FaultClass::Timeout, .. } => Code::UpstreamTimeout,
+        Failure::OneFailed { class: FaultClass::Misconfigured, .. } => Code::UpstreamMisconfigured,
+        Failure::OneFailed { .. } => Code::UpstreamFailed,
+        Failure::CutShort { class: FaultClass::Timeout } => Code::UpstreamTimeout,
+        Failure::CutShort { .. } => Code::UpstreamFailed,
+        Failure::NoneAvailable { .. } => Code::NoProviderAvailable,
+        Failure::NotFound | Failure::MethodNotAllowed => Code::NotFound,
     }
 }
 
 pub fn status(failure: &Failure) -> u16 {
-    row(failure).0
+    match failure {
+        Failure::MethodNotAllowed => 405,
+        failure => code(failure).status(),
+    }
 }
 
 /// The error as its caller shall see it.
 pub fn describe(failure: &Failure, request_id: &str) -> ErrorBody {
-    let (status, code) = row(failure);
     ErrorBody {
-        status,
-        code,
+        status: status(failure),
+        code: code(failure).word(),
         message: message(failure),
         field: field(failure),
         retry_after_s: retry_after(failure),
@@ -89,6 +168,7 @@ fn message(failure: &Failure) -> String {
                 .to_owned()
         }
         Failure::ContentFiltered => "the provider's content filter refused the prompt: change it".to_owned(),
+        Failure::ModelNotListed => "`model` is not served here: `GET /v1/models` lists the names".to_owned(),
         Failure::ModelUnknownUpstream => {
             "`model` is not known to the provider: name another, or ask the operator to mend the route"
                 .to_owned()
@@ -131,7 +211,9 @@ fn field(failure: &Failure) -> Option<String> {
         }
         Failure::Plan(PlanError::Unable { need, .. }) => Some(need.field().to_owned()),
         Failure::Plan(PlanError::TooLong { .. }) | Failure::ContextTooLong => Some("messages".to_owned()),
-        Failure::Plan(_) | Failure::ModelUnknownUpstream => Some("model".to_owned()),
+        Failure::Plan(_) | Failure::ModelNotListed | Failure::ModelUnknownUpstream => {
+            Some("model".to_owned())
+        }
         Failure::Refused { field } => field.map(str::to_owned),
         _ => None,
     }

@@ -32,13 +32,15 @@ pub async fn complete(
 async fn infer(
     dialect: Dialect,
     request: HttpRequest,
-    payload: Payload,
+    mut payload: Payload,
     gateway: Data<Gateway>,
     worker: Data<Worker>,
 ) -> HttpResponse {
     let id = request_id(&*gateway.clock, &*gateway.dice);
-    match pipeline::walk(&gateway, &worker, dialect, &id, &request, payload).await {
+    match pipeline::walk(&gateway, &worker, dialect, &id, &request, &mut payload).await {
         Ok(served) => respond::served(served, &id),
-        Err(failure) => respond::failed(dialect.codec, &error::describe(&failure, &id)),
+        Err(failure) => {
+            respond::unread(respond::failed(dialect.codec, &error::describe(&failure, &id)), payload)
+        }
     }
 }

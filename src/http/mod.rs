@@ -5,11 +5,13 @@
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
 //! | [`pages`] | the description of the API and its page, offline |
+//! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
 //! | `respond` | headers and bodies of responses |
 
 pub mod error;
 pub mod inference;
+mod openapi;
 pub mod operations;
 pub mod pages;
 mod respond;
@@ -21,26 +23,62 @@ use crate::identity::{Credentials, host_allowed};
 use crate::pipeline::Failure;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::HOST;
+use actix_web::http::header::{ALLOW, HOST, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Route};
 use gateway_wire::native::Native;
 use gateway_wire::openai_chat::OpenAiChat;
+use std::sync::LazyLock;
 
 /// Every path. One that is not here is a 401 without a key and a 404 with one.
 pub fn routes(config: &mut ServiceConfig) {
+    for Endpoint { path, route, .. } in endpoints() {
+        config.route(path, route);
+    }
+    // Load balancers probe with HEAD; the server leaves the body out.
     config
-        .route("/v1/chat/completions", web::post().to(inference::chat_completions))
-        .route("/v1/complete", web::post().to(inference::complete))
-        .route("/v1/models", web::get().to(operations::models))
-        .route("/v1/models/{id:.+}", web::get().to(operations::model))
-        .route("/v1/providers/status", web::get().to(operations::providers_status))
-        .route("/health", web::get().to(operations::health))
-        .route("/health/live", web::get().to(operations::live))
-        .route("/health/ready", web::get().to(operations::ready))
-        .configure(pages::routes)
-        .default_service(web::to(nothing_here));
+        .route("/health", web::head().to(operations::health))
+        .route("/health/live", web::head().to(operations::live))
+        .route("/health/ready", web::head().to(operations::ready));
+    config.configure(pages::routes).default_service(web::to(nothing_here));
+}
+
+/// A path, its method, and what answers there.
+struct Endpoint {
+    path: &'static str,
+    method: &'static str,
+    route: Route,
+}
+
+/// The route table. The pages have their own, since they describe this one.
+fn endpoints() -> [Endpoint; 8] {
+    [
+        post("/v1/chat/completions", inference::chat_completions),
+        post("/v1/complete", inference::complete),
+        get("/v1/models", operations::models),
+        get("/v1/models/{id:.+}", operations::model),
+        get("/v1/providers/status", operations::providers_status),
+        get("/health", operations::health),
+        get("/health/live", operations::live),
+        get("/health/ready", operations::ready),
+    ]
+}
+
+fn get<F, Args>(path: &'static str, handler: F) -> Endpoint
+where
+    F: Handler<Args, Output = HttpResponse>,
+    Args: FromRequest + 'static,
+{
+    Endpoint { path, method: "GET", route: web::get().to(handler) }
+}
+
+fn post<F, Args>(path: &'static str, handler: F) -> Endpoint
+where
+    F: Handler<Args, Output = HttpResponse>,
+    Args: FromRequest + 'static,
+{
+    Endpoint { path, method: "POST", route: web::post().to(handler) }
 }
 
 /// The envelope in which a path's callers expect errors.
@@ -53,26 +91,29 @@ fn envelope(path: &str) -> &'static dyn gateway_wire::Inbound {
 }
 
 /// A path or a method that is not served. Who has no key learns only that.
-async fn nothing_here(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+async fn nothing_here(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
     let known = Credentials::from_headers(request.headers()).and_then(|found| gateway.keys.identify(found));
-    let failure = match known {
-        Err(denied) => Failure::Denied(denied),
-        Ok(_) if SERVED.contains(&request.path()) => Failure::MethodNotAllowed,
-        Ok(_) => Failure::NotFound,
+    let path = request.path();
+    let allowed = SERVED.iter().find(|(served, _)| match served.split_once('{') {
+        Some((before, _)) => path.starts_with(before),
+        None => path == *served,
+    });
+    let failure = match (known, allowed) {
+        (Err(denied), _) => Failure::Denied(denied),
+        (Ok(_), Some(_)) => Failure::MethodNotAllowed,
+        (Ok(_), None) => Failure::NotFound,
     };
-    refusal(&gateway, envelope(request.path()), &failure)
+    let mut response = refusal(&gateway, envelope(path), &failure);
+    if let (Failure::MethodNotAllowed, Some((_, method))) = (&failure, allowed) {
+        // RFC 9110 §15.5.6: a 405 names the methods that are allowed.
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
+    }
+    respond::unread(response, payload)
 }
 
-/// Paths of [`routes`] without parameters: another method on them is a 405, not a 404.
-const SERVED: [&str; 7] = [
-    "/v1/chat/completions",
-    "/v1/complete",
-    "/v1/models",
-    "/v1/providers/status",
-    "/health",
-    "/health/live",
-    "/health/ready",
-];
+/// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
+static SERVED: LazyLock<[(&str, &str); 8]> =
+    LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Refuses the `Host` of another machine while the built-in keys are on (DNS rebinding).
 pub async fn guard_host<B: MessageBody + 'static>(
@@ -80,12 +121,14 @@ pub async fn guard_host<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let gateway = request.app_data::<Data<Gateway>>().cloned();
+    let mut request = request;
     if let Some(gateway) = gateway {
         let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
         let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
         if !host_allowed(host, gateway.config.access.demo_keys) {
             let response = refusal(&gateway, envelope(request.path()), &Failure::ForeignHost);
-            return Ok(request.into_response(response));
+            let payload = request.extract::<Payload>().await?;
+            return Ok(request.into_response(respond::unread(response, payload)));
         }
     }
     Ok(next.call(request).await?.map_into_boxed_body())

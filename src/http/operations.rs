@@ -1,6 +1,6 @@
 //! What operators and their probes ask: upstreams, models, health.
 
-use super::refusal;
+use super::{refusal, respond};
 use crate::gateway::Gateway;
 use crate::identity::Scopes;
 use crate::pipeline::{Failure, identify};
@@ -31,7 +31,11 @@ pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> H
         .map(|status| provider(status, models.get(status.name.as_str()).map_or(&[], Vec::as_slice)))
         .collect();
     let actors: Vec<Value> = statuses.iter().map(|status| actor(&status.actor)).collect();
-    HttpResponse::Ok().json(json!({ "replica": gateway.replica, "providers": providers, "actors": actors }))
+    respond::json(
+        &gateway,
+        HttpResponse::Ok(),
+        &json!({ "replica": gateway.replica, "providers": providers, "actors": actors }),
+    )
 }
 
 fn provider(status: &Status, models: &[&str]) -> Value {
@@ -45,13 +49,18 @@ fn provider(status: &Status, models: &[&str]) -> Value {
         "in_flight": status.in_flight,
         "error_rate": status.error_rate,
         "latency_ms": status.latency.map(|latency| json!({
-            "p50": latency.p50.as_secs_f64() * 1e3,
-            "p95": latency.p95.as_secs_f64() * 1e3,
+            "p50": millis(latency.p50),
+            "p95": millis(latency.p95),
         })),
         "mailbox": status.actor.queue,
         "restarts": status.actor.restarts,
         "models": models,
     })
+}
+
+/// To the microsecond: more digits would be noise of the division.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn reason(fault: &Fault) -> String {
@@ -83,7 +92,7 @@ pub async fn models(request: HttpRequest, gateway: Data<Gateway>) -> HttpRespons
     }
     let data: Vec<Value> =
         names(&gateway).into_iter().map(|(name, owner)| model_object(name, owner)).collect();
-    HttpResponse::Ok().json(json!({ "object": "list", "data": data }))
+    respond::json(&gateway, HttpResponse::Ok(), &json!({ "object": "list", "data": data }))
 }
 
 /// `GET /v1/models/{id}`, by name, with or without its upstream in front.
@@ -98,8 +107,10 @@ pub async fn model(request: HttpRequest, id: Path<String>, gateway: Data<Gateway
         })
     });
     match found {
-        Some(route) => HttpResponse::Ok().json(model_object(&id, route.upstream.as_str())),
-        None => refusal(&gateway, &OpenAiChat, &Failure::NotFound),
+        Some(route) => {
+            respond::json(&gateway, HttpResponse::Ok(), &model_object(&id, route.upstream.as_str()))
+        }
+        None => refusal(&gateway, &OpenAiChat, &Failure::ModelNotListed),
     }
 }
 
@@ -119,13 +130,17 @@ fn model_object(name: &str, owner: &str) -> Value {
 }
 
 /// `GET /health`: the process answers.
-pub async fn health() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+pub async fn health(gateway: Data<Gateway>) -> HttpResponse {
+    respond::json(
+        &gateway,
+        HttpResponse::Ok(),
+        &json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }),
+    )
 }
 
 /// `GET /health/live`: for a liveness probe; no dependency enters.
-pub async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "ok" }))
+pub async fn live(gateway: Data<Gateway>) -> HttpResponse {
+    respond::json(&gateway, HttpResponse::Ok(), &json!({ "status": "ok" }))
 }
 
 /// `GET /health/ready`: whether new work is taken. Open breakers are shown and never turn it red.
@@ -139,10 +154,14 @@ pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
         })
         .collect();
     let stopping = gateway.shutdown.has_begun();
-    let mut response = if stopping { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
-    response.json(json!({
-        "status": if stopping { "stopping" } else { "ready" },
-        "providers": providers,
-        "open_exchanges": gateway.slots.open(),
-    }))
+    let response = if stopping { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
+    respond::json(
+        &gateway,
+        response,
+        &json!({
+            "status": if stopping { "stopping" } else { "ready" },
+            "providers": providers,
+            "open_exchanges": gateway.slots.open(),
+        }),
+    )
 }

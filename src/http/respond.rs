@@ -3,11 +3,18 @@
 use super::error;
 use crate::gateway::{Gateway, request_id};
 use crate::pipeline::{Failure, Served, Told};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use actix_web::web::Payload;
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
 use gateway_wire::{ErrorBody, Inbound};
 use std::borrow::Cow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROVIDER: HeaderName = HeaderName::from_static("x-gateway-provider");
@@ -102,10 +109,48 @@ pub(super) fn failed(dialect: &dyn Inbound, error: &ErrorBody) -> HttpResponse {
     if let Some(seconds) = error.retry_after_s {
         response.insert_header((RETRY_AFTER, seconds));
     }
+    if status == StatusCode::UNAUTHORIZED {
+        // RFC 9110 §15.5.2: a 401 names a scheme. No browser asks its user for this one.
+        response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+    }
     if !error.attempts.is_empty() {
         response.insert_header((ATTEMPTS, error.attempts.len()));
     }
     response
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .body(dialect.error(error))
+}
+
+/// An answer of our own making, as JSON.
+pub(super) fn json(
+    gateway: &Gateway,
+    mut response: HttpResponseBuilder,
+    value: &serde_json::Value,
+) -> HttpResponse {
+    put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
+    response.json(value)
+}
+
+/// An error sent before the request's body was read. The body is kept until then: the server closes the
+/// connection on what is unread, where a dropped chunked body would be read on, for as long as its
+/// sender likes.
+pub(super) fn unread(response: HttpResponse, payload: Payload) -> HttpResponse {
+    response.map_body(|_, body| Unread { body, _payload: Box::new(payload) }.boxed())
+}
+
+struct Unread {
+    body: BoxBody,
+    _payload: Box<Payload>,
+}
+
+impl MessageBody for Unread {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
 }

@@ -45,7 +45,8 @@ pub(super) struct Attempting {
     pub may_be_silent: bool,
 }
 
-/// One request's way through its candidates.
+/// One request's way through its candidates. Boxed where it is handed on: it is large, and the steps of
+/// a future move it.
 pub(super) struct Calling {
     pub gateway: Arc<Gateway>,
     client: Client,
@@ -74,8 +75,8 @@ impl Calling {
         plan: Vec<Candidate>,
         dialect: Dialect,
         exchange: &Exchange,
-    ) -> Calling {
-        Calling {
+    ) -> Box<Calling> {
+        Box::new(Calling {
             gateway: Arc::clone(gateway),
             client: worker.client.clone(),
             tasks: worker.tasks.clone(),
@@ -91,7 +92,7 @@ impl Calling {
             waited: Duration::ZERO,
             dropped: asked.dropped,
             warnings: asked.warnings,
-        }
+        })
     }
 
     /// Tries candidates until one answers. `start` sends an attempt and reports a failed one; the
@@ -119,7 +120,11 @@ impl Calling {
                 let (result, waited) = if self.stream {
                     sent.await
                 } else {
-                    let drain = Drain { under_way: Some((sent, exchange)), tasks: self.tasks.clone() };
+                    let drain = Drain {
+                        under_way: Some((sent, exchange)),
+                        gateway: Arc::clone(&self.gateway),
+                        tasks: self.tasks.clone(),
+                    };
                     let (returned, finished) = drain.await;
                     exchange = returned;
                     finished
@@ -360,6 +365,7 @@ fn micros(duration: Duration) -> u64 {
 struct Drain<T: 'static> {
     /// The call, and the exchange that it belongs to; none once it is over.
     under_way: Option<(Sent<T>, Exchange)>,
+    gateway: Arc<Gateway>,
     tasks: Tasks,
 }
 
@@ -377,9 +383,15 @@ impl<T> Future for Drain<T> {
 impl<T> Drop for Drain<T> {
     fn drop(&mut self) {
         let Some((sent, exchange)) = self.under_way.take() else { return };
+        let gateway = Arc::clone(&self.gateway);
         // The exchange goes with it: its slot is held, and its end is told, when the answer is there.
         self.tasks.spawn(async move {
-            if tokio::time::timeout(DRAIN, sent).await.is_err() {
+            let came = tokio::select! {
+                biased;
+                answer = tokio::time::timeout(DRAIN, sent) => answer.is_ok(),
+                () = gateway.shutdown.grace_over() => false,
+            };
+            if !came {
                 log::debug!(request_id = exchange.id.as_str(); "the answer of a call whose caller had gone did not come in time");
             }
         });

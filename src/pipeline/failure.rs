@@ -50,6 +50,8 @@ pub enum Failure {
     CutShort {
         class: FaultClass,
     },
+    /// `GET /v1/models/{id}` for a name that no route has.
+    ModelNotListed,
     NotFound,
     MethodNotAllowed,
 }

@@ -64,7 +64,7 @@ pub async fn walk(
     dialect: Dialect,
     id: &str,
     request: &HttpRequest,
-    payload: Payload,
+    payload: &mut Payload,
 ) -> Result<Served, Failure> {
     let principal = identify(gateway, request.headers(), Scopes::INFER)?;
     let mut exchange = open(gateway, id, principal)?;
@@ -85,7 +85,7 @@ pub async fn walk(
         return tokio::select! {
             biased;
             served = answer(calling, exchange, dialect) => served,
-            // The call itself drains in its guard, as it does when its caller has gone.
+            // With the answer its call is cut: the guard drains for as long as the grace lasts.
             () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
         };
     }
@@ -93,7 +93,14 @@ pub async fn walk(
     let opening =
         Opening { request_id: id.to_owned(), created: exchange.started_unix.as_secs(), include_usage };
     let encoder = dialect.codec.stream(opening);
-    match stream::within_patience(stream::search(calling, exchange)).await {
+    let patient = stream::within_patience(stream::search(calling, exchange));
+    let found = tokio::select! {
+        biased;
+        found = patient => found,
+        // With the search its attempt is cancelled, and its exchange ends.
+        () = gateway.shutdown.grace_over() => return Err(Failure::Stopping),
+    };
+    match found {
         Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
             let told = calling.told(&exchange, None);
             Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
@@ -150,7 +157,7 @@ fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candid
 }
 
 /// A JSON answer: the events of a stream in one piece.
-async fn answer(mut calling: Calling, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
+async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
     let (mut exchange, result) = calling.first(exchange, call::whole).await;
     let events = match result {
         Ok(events) => events,

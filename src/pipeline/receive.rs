@@ -15,7 +15,11 @@ pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// Reads all of it. A length that is announced too large is refused before a byte is read.
-pub(super) async fn body(payload: Payload, headers: &HeaderMap, listen: &Listen) -> Result<Bytes, Failure> {
+pub(super) async fn body(
+    payload: &mut Payload,
+    headers: &HeaderMap,
+    listen: &Listen,
+) -> Result<Bytes, Failure> {
     let too_large = Failure::BodyTooLarge { limit: listen.max_body };
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > listen.max_body) {
@@ -28,7 +32,7 @@ pub(super) async fn body(payload: Payload, headers: &HeaderMap, listen: &Listen)
 /// Memory taken at once on a caller's word, before its bytes are there.
 const TRUSTED: usize = 256 << 10;
 
-async fn collect(mut payload: Payload, limit: usize, announced: Option<usize>) -> Result<Bytes, Failure> {
+async fn collect(payload: &mut Payload, limit: usize, announced: Option<usize>) -> Result<Bytes, Failure> {
     let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
     let first = first.map_err(|_| Failure::BodyBroken)?;
     if announced == Some(first.len()) {

@@ -32,12 +32,12 @@ const WRITE: usize = 16 << 10;
 pub(super) type Searching = Pin<Box<dyn Future<Output = Found>>>;
 
 pub(super) struct Found {
-    pub calling: Calling,
+    pub calling: Box<Calling>,
     pub exchange: Exchange,
     pub result: Result<Live, Failure>,
 }
 
-pub(super) fn search(mut calling: Calling, exchange: Exchange) -> Searching {
+pub(super) fn search(mut calling: Box<Calling>, exchange: Exchange) -> Searching {
     Box::pin(async move {
         let (exchange, result) = calling.first(exchange, live::open).await;
         Found { calling, exchange, result }
@@ -73,7 +73,7 @@ enum Phase {
 }
 
 struct Flowing {
-    calling: Calling,
+    calling: Box<Calling>,
     exchange: Exchange,
     live: Live,
     usage: Usage,
@@ -94,7 +94,7 @@ impl Answering {
     /// A stream whose candidate is known: its first events are already there.
     pub(super) fn flowing(
         gateway: &Arc<Gateway>,
-        found: (Calling, Exchange, Live),
+        found: (Box<Calling>, Exchange, Live),
         encoder: Box<dyn Encode + Send>,
     ) -> Answering {
         let (calling, exchange, live) = found;
@@ -135,7 +135,7 @@ impl Answering {
         }
     }
 
-    fn flow(&mut self, calling: Calling, exchange: Exchange, live: Live) {
+    fn flow(&mut self, calling: Box<Calling>, exchange: Exchange, live: Live) {
         let nothing = Charge { usage: Usage::default(), cost: NanoUsd::ZERO, estimate: true };
         self.encoder.open(&calling.facts(&exchange, &nothing), &mut self.out);
         let flowing =

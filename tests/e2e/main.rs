@@ -1,1 +1,29 @@
-fn main() {}
+//! End to end: the real binary, simulated providers over real HTTP, and callers as they are. Nothing of
+//! the gateway's own code is used here.
+//!
+//! | module | shows |
+//! |---|---|
+//! | [`gateway`], [`client`] | the process under test; requests and answers |
+//! | [`fallback`] | who answers when upstreams fail, breakers, what a caller is told |
+//! | [`streams`] | what a stream looks like when its upstream, or its caller, breaks off |
+//! | [`shutdown`] | SIGTERM |
+//! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
+//! | [`identity`] | who may call what, before a body is read |
+//! | [`inputs`] | requests that are wrong, and what their callers are told |
+//! | [`config`] | the command line and mistakes in the configuration |
+//! | [`sdk`] | the official SDKs against the demo |
+//! | [`leaks`] | no secret and no prompt text in logs or errors |
+
+#![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
+
+mod client;
+mod config;
+mod dialects;
+mod fallback;
+mod gateway;
+mod identity;
+mod inputs;
+mod leaks;
+mod sdk;
+mod shutdown;
+mod streams;

@@ -3,6 +3,8 @@
 
 mod response;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use crate::dialect::{Asked, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Whole};
 use crate::openai_chat::{self, Dialect};

@@ -1,0 +1,278 @@
+//! `POST /v1/complete` and its bodies.
+#![expect(dead_code, reason = "described here, made by hand in wire")]
+
+use super::errors::NativeError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Ask a model, in the gateway's own dialect
+///
+/// Tries candidates in order until one answers; the answer says which did, after which attempts, and what
+/// it cost. A field that is not known here is dropped and named in `x-gateway-dropped-params`; one that
+/// OpenAI's chat knows but this version does not serve is a 400 `unsupported`.
+#[utoipa::path(
+    post,
+    path = "/v1/complete",
+    tag = "inference",
+    request_body = CompleteRequest,
+    params((
+        "x-gateway-fallback" = Option<String>, Header,
+        description = "`off`: as `\"fallback\": false` in the body, over which it wins.",
+    )),
+    responses((
+        status = 200,
+        description = "The answer. With `stream`, server-sent events: `start`, `delta` as often as there is \
+                       text, then one of `done` and `error`. Lines that begin with a colon are comments that \
+                       keep the connection open.",
+        content(
+            (CompleteAnswer = "application/json"),
+            (CompleteEvent = "text/event-stream", example = "event: start\ndata: {\"request_id\":\"01a20c47-1434-7304-bd0a-790f3ad8263c\",\"provider_used\":\"anthropic\",\"model_used\":\"claude-opus-4-6\"}\n\nevent: delta\ndata: {\"text\":\"Air scatters blue light\"}\n\nevent: done\ndata: {\"id\":\"01a20c47-1434-7304-bd0a-790f3ad8263c\",\"finish_reason\":\"stop\",…}\n\n"),
+        ),
+    )),
+)]
+pub(super) fn complete() {}
+
+/// A request in the native dialect. Every field but `messages` may be absent or null.
+#[derive(ToSchema)]
+#[schema(example = json!({"messages": [{"role": "user", "content": "Why is the sky blue?"}]}))]
+pub(super) struct CompleteRequest {
+    /// The conversation, oldest first.
+    #[schema(min_items = 1)]
+    messages: Vec<Message>,
+    /// A name that `GET /v1/models` lists, with or without its provider in front (`anthropic/claude-opus-4-6`).
+    /// Absent: each provider's default model, in the configured order.
+    model: Option<String>,
+    /// The provider to ask first.
+    #[schema(example = "anthropic")]
+    provider: Option<String>,
+    /// `false`: the first candidate alone may answer.
+    #[schema(default = true)]
+    fallback: Option<bool>,
+    /// Answer with server-sent events.
+    #[schema(default = false)]
+    stream: Option<bool>,
+    #[serde(flatten)]
+    sampling: Sampling,
+    /// Accepted and not recorded by this version: a warning in the answer says so.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<serde_json::Value>,
+    /// Accepted for old clients; the key decides. A different one is named in `warnings`.
+    team_id: Option<String>,
+}
+
+/// What both dialects' requests may say about how an answer is made.
+#[derive(ToSchema)]
+pub(super) struct Sampling {
+    /// Most tokens to make. Absent: a bound of the model's own, told in `x-gateway-max-output-tokens`.
+    #[schema(minimum = 1)]
+    max_tokens: Option<u64>,
+    /// OpenAI's newer name for `max_tokens`; wins where both stand.
+    #[schema(minimum = 1)]
+    max_completion_tokens: Option<u64>,
+    #[schema(minimum = 0, maximum = 2)]
+    temperature: Option<f64>,
+    #[schema(minimum = 0, maximum = 1)]
+    top_p: Option<f64>,
+    #[schema(minimum = -2, maximum = 2)]
+    presence_penalty: Option<f64>,
+    #[schema(minimum = -2, maximum = 2)]
+    frequency_penalty: Option<f64>,
+    /// A hint: dropped, and named in `x-gateway-dropped-params`, where the provider has none.
+    seed: Option<i64>,
+    /// One sequence, or up to four.
+    stop: Option<Stop>,
+    /// An id of your end user (a hint).
+    user: Option<String>,
+    /// Token ids and biases (a hint).
+    #[schema(value_type = Option<Object>)]
+    logit_bias: Option<serde_json::Value>,
+    /// A hint.
+    safety_identifier: Option<String>,
+    /// A hint.
+    prompt_cache_key: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Stop {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(ToSchema)]
+pub(super) struct Message {
+    role: Role,
+    content: Content,
+    /// Who speaks, among several of one role.
+    name: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Role {
+    System,
+    Developer,
+    User,
+    Assistant,
+}
+
+/// A text, or a list of text parts.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Content {
+    Text(String),
+    Parts(Vec<TextPart>),
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct TextPart {
+    #[schema(inline)]
+    r#type: TextType,
+    text: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum TextType {
+    Text,
+}
+
+#[derive(ToSchema)]
+#[schema(example = json!({
+    "id": "01a20c47-1420-77c6-a7cd-5f2deacae6c5",
+    "content": "Air scatters blue light more than red.",
+    "finish_reason": "stop",
+    "provider_used": "anthropic",
+    "model_used": "claude-opus-4-6",
+    "fallback_triggered": false,
+    "attempts": [
+        {"provider": "anthropic", "model": "claude-opus-4-6", "outcome": "ok", "status": 200, "ms": 812}
+    ],
+    "usage": {
+        "input_tokens": 13,
+        "output_tokens": 9,
+        "cached_input_tokens": 0,
+        "estimated_cost_usd": 0.000290000,
+        "cost_is_estimate": false
+    },
+    "warnings": [],
+    "latency_ms": 813
+}))]
+pub(super) struct CompleteAnswer {
+    /// The request id, as in `x-request-id`.
+    id: String,
+    content: String,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+/// What is told of an answer beside its text.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Outcome {
+    finish_reason: FinishReason,
+    provider_used: String,
+    /// The catalog's name of the model.
+    model_used: String,
+    /// Whether another than the first candidate answered.
+    fallback_triggered: bool,
+    /// Every candidate tried or passed over, in order; the last one answered.
+    attempts: Vec<Attempt>,
+    usage: CompleteUsage,
+    /// What you should know: fields that were dropped, a `team_id` that is not the key's.
+    warnings: Vec<String>,
+    /// From the request's head to the answer's end, in milliseconds.
+    latency_ms: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FinishReason {
+    Stop,
+    Length,
+    ContentFilter,
+}
+
+/// One candidate's turn.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Attempt {
+    provider: String,
+    model: String,
+    outcome: AttemptOutcome,
+    /// The provider's status, where it answered.
+    #[schema(nullable = false)]
+    status: Option<u16>,
+    ms: u64,
+}
+
+/// The last five were not sent: the provider's breaker is open, its rate limit or its account's fault is
+/// waited out, it has its fill of calls, or it is being stopped.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AttemptOutcome {
+    Ok,
+    ConnectError,
+    Timeout,
+    Unavailable,
+    BrokenAnswer,
+    RateLimited,
+    ModelNotFound,
+    Refused,
+    ContextTooLong,
+    ContentFiltered,
+    BreakerOpen,
+    CoolingDown,
+    Misconfigured,
+    Full,
+    Stopping,
+}
+
+/// A counter that the provider did not report is absent.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CompleteUsage {
+    /// Every token of the prompt, cached ones among them.
+    input_tokens: u64,
+    /// Every token made, reasoning among them.
+    output_tokens: u64,
+    /// Of the input, read from the provider's cache.
+    #[schema(nullable = false)]
+    cached_input_tokens: Option<u64>,
+    /// Of the output, spent on reasoning.
+    #[schema(nullable = false)]
+    reasoning_tokens: Option<u64>,
+    /// US dollars, exact to nine decimals, by the gateway's price table.
+    estimated_cost_usd: f64,
+    /// The provider reported no usage: counted from bytes, at a bound.
+    cost_is_estimate: bool,
+}
+
+/// One server-sent event: `event` is its name, `data` its JSON.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+pub(super) enum CompleteEvent {
+    /// Before any text.
+    Start(Start),
+    Delta(Delta),
+    /// The answer is whole.
+    Done(Done),
+    /// The answer broke off; nothing follows.
+    Error(NativeError),
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Start {
+    request_id: String,
+    provider_used: String,
+    model_used: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Delta {
+    text: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Done {
+    id: String,
+    #[serde(flatten)]
+    outcome: Outcome,
+}

@@ -1,0 +1,392 @@
+//! The process under test: the binary on a free port, in a directory and an environment of its own, with
+//! simulated providers and its whole log at hand.
+
+use crate::client::{self, Reply};
+use gateway_simulator::{Faults, Provider, ProviderStats, Running, Simulator, SimulatorOptions};
+use reqwest::Method;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The key of `engineering-team`.
+pub const TEAM_KEY: &str = "engineering-key-5f0c1d7e9a";
+/// The key of `finance-team`.
+pub const OTHER_TEAM_KEY: &str = "finance-key-8b2d4e6f1c";
+pub const ADMIN_KEY: &str = "admin-key-3e7a9c5b2d";
+/// The key that the gateway shows to each simulated provider.
+pub const UPSTREAM_KEY: &str = "upstream-key-7c1e5a9d3f";
+
+/// Beyond this a condition that should have come true is a failed test: generous, since machines are slow.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A gateway to be started: all four providers, simulated, unless something else is set.
+pub struct Setup {
+    environment: BTreeMap<String, String>,
+    arguments: Vec<String>,
+    files: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub fn new() -> Setup {
+        Setup { environment: BTreeMap::new(), arguments: vec!["serve".to_owned()], files: Vec::new() }
+    }
+
+    /// Sets a variable, over the default one.
+    pub fn env(mut self, name: &str, value: impl ToString) -> Setup {
+        self.environment.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Unsets a variable that has a default here: an empty one counts as absent.
+    pub fn without(self, name: &str) -> Setup {
+        self.env(name, "")
+    }
+
+    /// Only these providers have a key.
+    pub fn only(mut self, providers: &[Provider]) -> Setup {
+        for provider in Provider::ALL.into_iter().filter(|provider| !providers.contains(provider)) {
+            self = self.without(key_variable(provider));
+        }
+        self
+    }
+
+    /// The command line; `serve` otherwise.
+    pub fn arguments(mut self, arguments: &[&str]) -> Setup {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Puts a file into the working directory, as in `gateway.toml` or `.env`.
+    pub fn file(mut self, name: &str, content: &str) -> Setup {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Starts it, and waits until it takes requests.
+    pub async fn start(self) -> Gateway {
+        let gateway = self.launch().await;
+        gateway.until_ready().await;
+        gateway
+    }
+
+    /// Runs a command that ends by itself.
+    pub fn run(self) -> Finished {
+        let (directory, mut child, _simulator) = self.spawn();
+        let (mut out, mut err) = (String::new(), String::new());
+        child.stdout.take().expect("piped").read_to_string(&mut out).expect("standard output");
+        child.stderr.take().expect("piped").read_to_string(&mut err).expect("standard error");
+        let status = child.wait().expect("a child can be waited for");
+        drop(directory);
+        Finished { status, out, err }
+    }
+
+    /// Starts it, and waits until it listens; [`Setup::start`] where it speaks plain HTTP.
+    pub async fn launch(self) -> Gateway {
+        let (directory, mut child, simulator) = self.spawn();
+        let log = Log::default();
+        let readers = [
+            log.follow(child.stderr.take().expect("piped")),
+            log.follow(child.stdout.take().expect("piped")),
+        ];
+        let mut process = Process { child, readers: readers.into() };
+        let address = log.address(&mut process).await;
+        Gateway { address, log, process, simulator, http: client::http(), _directory: directory }
+    }
+
+    fn spawn(self) -> (Scratch, Child, Running) {
+        let simulator = Simulator::start(SimulatorOptions::default()).expect("a simulator");
+        let directory = Scratch::new();
+        for (name, content) in &self.files {
+            std::fs::write(directory.0.join(name), content).expect("a file in the scratch directory");
+        }
+        let child = Command::new(env!("CARGO_BIN_EXE_ai-gateway"))
+            .args(&self.arguments)
+            .env_clear()
+            .envs(defaults(&simulator.url()))
+            .envs(&self.environment)
+            .current_dir(&directory.0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        (directory, child, simulator)
+    }
+}
+
+fn defaults(simulator: &str) -> Vec<(&'static str, String)> {
+    let keys = Provider::ALL.map(|provider| (key_variable(provider), UPSTREAM_KEY.to_owned()));
+    let mut variables = vec![
+        ("GATEWAY_BIND", "127.0.0.1:0".to_owned()),
+        ("GATEWAY_API_KEYS", format!("engineering-team:{TEAM_KEY},finance-team:{OTHER_TEAM_KEY}")),
+        ("GATEWAY_ADMIN_KEY", ADMIN_KEY.to_owned()),
+        ("RUST_LOG", "trace".to_owned()),
+        ("ANTHROPIC_BASE_URL", simulator.to_owned()),
+        ("OPENAI_BASE_URL", format!("{simulator}/v1")),
+        ("AZURE_OPENAI_ENDPOINT", simulator.to_owned()),
+        ("AZURE_OPENAI_DEPLOYMENT", "deployed".to_owned()),
+        ("AZURE_OPENAI_BASE_MODEL", "gpt-4o".to_owned()),
+        ("GEMINI_BASE_URL", simulator.to_owned()),
+    ];
+    variables.extend(keys);
+    variables
+}
+
+/// Where a provider's key is set.
+pub fn key_variable(provider: Provider) -> &'static str {
+    match provider {
+        Provider::OpenAi => "OPENAI_API_KEY",
+        Provider::AzureOpenAi => "AZURE_OPENAI_API_KEY",
+        Provider::Anthropic => "ANTHROPIC_API_KEY",
+        Provider::Gemini => "GEMINI_API_KEY",
+    }
+}
+
+/// A command that has ended.
+pub struct Finished {
+    pub status: ExitStatus,
+    pub out: String,
+    pub err: String,
+}
+
+/// A gateway at work; dropped, it is killed.
+pub struct Gateway {
+    address: SocketAddr,
+    log: Log,
+    process: Process,
+    simulator: Running,
+    http: reqwest::Client,
+    _directory: Scratch,
+}
+
+impl Gateway {
+    /// With all four providers simulated.
+    pub async fn start() -> Gateway {
+        Setup::new().start().await
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// What goes wrong with the providers, and what they have seen.
+    pub fn faults(&self) -> Faults {
+        self.simulator.faults()
+    }
+
+    /// What one provider has seen.
+    pub fn seen(&self, provider: Provider) -> ProviderStats {
+        self.faults().stats().providers[provider.name()]
+    }
+
+    /// A request with the key of `engineering-team`.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.anonymous(method, path).header("x-api-key", TEAM_KEY)
+    }
+
+    /// A request without a key.
+    pub fn anonymous(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, self.url(path))
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        Reply::of(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        Reply::of(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// A provider's entry in `/v1/providers/status`.
+    pub async fn status_of(&self, provider: Provider) -> Value {
+        let status = self.get("/v1/providers/status").await.json();
+        let providers = status["providers"].as_array().expect("providers").iter();
+        let found = providers.into_iter().find(|entry| entry["name"] == provider.name());
+        found.unwrap_or_else(|| panic!("{} is not in {status}", provider.name())).clone()
+    }
+
+    /// Waits until an upstream is in this state.
+    pub async fn until_state(&self, provider: Provider, state: &str) {
+        eventually(state, async || self.status_of(provider).await["state"] == state).await;
+    }
+
+    pub async fn until_ready(&self) {
+        eventually("ready", async || self.get("/health/ready").await.status == 200).await;
+    }
+
+    /// Waits until no request is in the gateway's hands.
+    pub async fn until_idle(&self) {
+        eventually("no open exchange", async || {
+            self.get("/health/ready").await.json()["open_exchanges"] == 0
+        })
+        .await;
+    }
+
+    /// All lines so far. Those of the last moment may be missing while the process runs.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until the log holds this.
+    pub async fn until_logged(&self, text: &str) {
+        eventually(text, async || self.log.text().contains(text)).await;
+    }
+
+    /// Sends SIGTERM, and does not wait.
+    pub fn terminate(&self) {
+        let id = self.process.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
+        assert!(sent.success(), "SIGTERM could not be sent");
+    }
+
+    /// Waits until the process has ended; the log is complete then.
+    pub async fn ended(mut self) -> Ended {
+        let process = &mut self.process;
+        let mut status = None;
+        eventually("the process ends", async || {
+            status = process.child.try_wait().expect("a child can be asked");
+            status.is_some()
+        })
+        .await;
+        for reader in process.readers.drain(..) {
+            reader.join().expect("the log was read to its end");
+        }
+        Ended { status: status.expect("waited for above"), log: self.log.text() }
+    }
+
+    /// SIGTERM, then the end.
+    pub async fn stop(self) -> Ended {
+        self.terminate();
+        self.ended().await
+    }
+}
+
+/// A gateway that has ended, and every line that it wrote.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub log: String,
+}
+
+struct Process {
+    child: Child,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already where the test waited for that.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// What the process writes, both streams together, line by line.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Log {
+    fn follow(&self, stream: impl Read + Send + 'static) -> JoinHandle<()> {
+        let log = self.clone();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stream);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+                log.0.lock().expect("no reader panics").push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        })
+    }
+
+    fn text(&self) -> String {
+        self.0.lock().expect("no reader panics").clone()
+    }
+
+    /// The address that it says it listens on.
+    async fn address(&self, process: &mut Process) -> SocketAddr {
+        let mut found = None;
+        eventually("the gateway listens", async || {
+            let ended = process.child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "the gateway ended at once: {}", self.text());
+            found = address_in(&self.text());
+            found.is_some()
+        })
+        .await;
+        found.expect("waited for above")
+    }
+}
+
+fn address_in(log: &str) -> Option<SocketAddr> {
+    // The demo's welcome has a URL instead.
+    let said = log.split_once("listening on ").or_else(|| log.split_once("simulated providers at http://"));
+    let (_, rest) = said?;
+    let (address, _) = rest.split_once(|c: char| c.is_whitespace() || c == '"')?;
+    address.parse().ok()
+}
+
+/// A certificate for 127.0.0.1 that signs itself, and its key, both PEM. Made once.
+pub fn self_signed() -> (&'static str, &'static str) {
+    static MADE: LazyLock<(String, String)> = LazyLock::new(|| {
+        let folder = Scratch::new();
+        let (certificate, key) = (folder.0.join("tls.crt"), folder.0.join("tls.key"));
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=gateway"])
+            .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .expect("openssl is missing: install it (apt-get install openssl)");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let read = |path| std::fs::read_to_string(path).expect("openssl wrote it");
+        (read(certificate), read(key))
+    });
+    (&MADE.0, &MADE.1)
+}
+
+/// A directory that is gone with its test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Scratch {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("e2e-{}-{number}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir_all(&path).expect("a scratch directory");
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays lies in the target directory, and harms nobody.
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// Waits until a condition holds; fails the test where it does not within [`PATIENCE`].
+pub async fn eventually(what: &str, condition: impl AsyncFnMut() -> bool) {
+    assert!(within(PATIENCE, condition).await, "not within {PATIENCE:?}: {what}");
+}
+
+/// Whether a condition comes true in this time.
+pub async fn within(time: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
+    let wait = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(time, wait).await.is_ok()
+}
