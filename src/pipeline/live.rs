@@ -20,6 +20,11 @@ pub(super) struct Live {
 }
 
 impl Live {
+    /// Frames so far, those without an event (pings) among them: each is a sign of life.
+    pub(super) fn frames(&self) -> u64 {
+        self.upstream.frames
+    }
+
     /// The next event. `None` once the body is over, which a decoder tells by an event before.
     pub(super) fn poll_event(&mut self, cx: &mut Context) -> Poll<Result<Option<Event>, Fault>> {
         loop {
@@ -40,6 +45,7 @@ struct Upstream {
     parser: Parser,
     decoder: Box<dyn Decode + Send>,
     over: bool,
+    frames: u64,
     scratch: Vec<Event>,
     renamed: Vec<(String, Text)>,
     shows_thinking: bool,
@@ -48,14 +54,14 @@ struct Upstream {
 impl Upstream {
     /// Reads what has arrived. `Ready` brings at least one frame, or the end, after which `over` is set.
     fn poll_events(&mut self, cx: &mut Context, events: &mut VecDeque<Event>) -> Poll<Result<(), Fault>> {
-        let mut frames = 0;
+        let before = self.frames;
         while !self.over {
             while let Some(frame) = self.parser.next_frame() {
                 let frame = frame.map_err(|_| Fault::new(FaultClass::Broken, None))?;
                 self.decoder.frame(&frame, &mut self.scratch)?;
-                frames += 1;
+                self.frames += 1;
             }
-            if frames > 0 {
+            if self.frames > before {
                 break;
             }
             match ready!(self.reply.poll_chunk(cx)) {
@@ -97,6 +103,7 @@ pub(super) fn open(attempting: Attempting) -> Sent<Live> {
                 parser: Parser::default(),
                 decoder,
                 over: false,
+                frames: 0,
                 scratch: Vec::new(),
                 renamed,
                 shows_thinking,

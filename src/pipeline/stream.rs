@@ -79,8 +79,8 @@ struct Flowing {
     usage: Usage,
     /// Bytes of text passed on.
     received: u64,
-    /// Since when we wait for the upstream; none while the caller is the slower one.
-    waiting_since: Option<Instant>,
+    /// Since when we wait for the upstream, and after how many frames; none while the caller is the slower one.
+    waiting: Option<(Instant, u64)>,
 }
 
 /// The upstream's connection hands over one chunk each time it runs. So a write that is ready waits for
@@ -139,7 +139,7 @@ impl Answering {
         let nothing = Charge { usage: Usage::default(), cost: NanoUsd::ZERO, estimate: true };
         self.encoder.open(&calling.facts(&exchange, &nothing), &mut self.out);
         let flowing =
-            Flowing { calling, exchange, live, usage: Usage::default(), received: 0, waiting_since: None };
+            Flowing { calling, exchange, live, usage: Usage::default(), received: 0, waiting: None };
         self.phase = Phase::Flowing(Box::new(flowing));
     }
 
@@ -159,7 +159,7 @@ impl Answering {
             }
             Phase::Flowing(flowing) => match ready!(flowing.live.poll_event(cx)) {
                 Ok(Some(event)) => {
-                    flowing.waiting_since = None;
+                    flowing.waiting = None;
                     self.pass_on(event);
                 }
                 Ok(None) => self.cut(&Fault::new(FaultClass::Broken, None)),
@@ -232,7 +232,12 @@ impl Answering {
         }
         let mut next = self.last_sent + KEEP_ALIVE;
         if let Phase::Flowing(flowing) = &mut self.phase {
-            let since = *flowing.waiting_since.get_or_insert(now);
+            let frames = flowing.live.frames();
+            let since = match flowing.waiting {
+                Some((since, seen)) if seen == frames => since,
+                _ => now,
+            };
+            flowing.waiting = Some((since, frames));
             let limit = flowing.calling.deadline().min(since + self.gateway.config.calls.first_byte_timeout);
             if now >= limit {
                 return self.cut(&Fault::new(FaultClass::Timeout, None));

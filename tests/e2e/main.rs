@@ -6,6 +6,7 @@
 //! | [`gateway`], [`client`] | the process under test; requests and answers |
 //! | [`fallback`] | who answers when upstreams fail, breakers, what a caller is told |
 //! | [`streams`] | what a stream looks like when its upstream, or its caller, breaks off |
+//! | [`pings`] | an upstream that is slow but alive |
 //! | [`shutdown`] | SIGTERM |
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
 //! | [`identity`] | who may call what, before a body is read |
@@ -24,6 +25,7 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod pings;
 mod sdk;
 mod shutdown;
 mod streams;
