@@ -5,8 +5,8 @@ use gateway_actors::provider::{Limits, Outcome, Permit, Reply};
 use gateway_core::clock::Clock;
 use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
-use gateway_wire::{Decode, names};
 use gateway_wire::sse::Parser;
+use gateway_wire::{Decode, names};
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -86,8 +86,18 @@ impl Upstream {
 /// Sends a streamed call and waits for its first content.
 pub(super) fn open(attempting: Attempting) -> Sent<Live> {
     Box::pin(async move {
-        let Attempting { mut permit, client, codec, call, limits, clock, renamed, shows_thinking, may_be_silent, .. } =
-            attempting;
+        let Attempting {
+            mut permit,
+            client,
+            codec,
+            call,
+            limits,
+            clock,
+            renamed,
+            shows_thinking,
+            may_be_silent,
+            ..
+        } = attempting;
         let began = clock.now();
         let opened = async {
             let reply = permit.send(&client, call, &limits).await?;
@@ -136,7 +146,7 @@ async fn await_content(
     clock: &dyn Clock,
 ) -> Result<(), Fault> {
     let mut deadline = first;
-    let mut seen = 0;
+    let mut seen = 0_usize;
     loop {
         let poll = std::future::poll_fn(|cx| upstream.poll_events(cx, events));
         let arrived = tokio::time::timeout_at(deadline.into(), poll).await;
@@ -145,11 +155,16 @@ async fn await_content(
         if let Some(wait) = limits.first_byte {
             deadline = (clock.now() + wait).min(limits.total);
         }
-        for event in events.iter().skip(seen) {
+        // An upstream that begins anew takes back what was not passed on yet.
+        let anew = events.iter().rposition(|event| matches!(event, Event::Start { .. })).unwrap_or(0);
+        events.drain(..anew);
+        for event in events.iter().skip(seen.saturating_sub(anew)) {
             match event {
                 Event::Failed(fault) => return Err(fault.clone()),
                 Event::End => return Ok(()),
-                event if event.is_content() || (upstream.shows_thinking && event.is_thinking()) => return Ok(()),
+                event if event.is_content() || (upstream.shows_thinking && event.is_thinking()) => {
+                    return Ok(());
+                }
                 _ => {}
             }
         }

@@ -2,7 +2,7 @@
 //! learn.microsoft.com/azure/ai-services/openai/reference, and recorded traffic.
 
 use crate::dialect::{Call, Decode, Outbound, Target};
-use crate::openai_chat::{OpenAiChat, write_body};
+use crate::openai_chat::{OpenAiChat, Written, write_body};
 use crate::path::push_encoded;
 use bytes::Bytes;
 use gateway_core::conversation::{Conversation, Event};
@@ -15,12 +15,12 @@ pub struct AzureOpenAi;
 impl Outbound for AzureOpenAi {
     /// The path names the deployment; the `model` in the body is ignored there.
     fn encode(&self, conversation: &Conversation, target: &Target) -> Call {
-        let (body, dropped) = write_body(conversation, target);
+        let Written { body, dropped, renamed } = write_body(conversation, target);
         let mut path = "/openai/deployments/".to_owned();
         push_encoded(target.model, &mut path);
         path.push_str("/chat/completions?api-version=");
         push_encoded(target.api_version, &mut path);
-        Call { path, headers: &[], body, dropped, renamed: Vec::new() }
+        Call { path, headers: &[], body, dropped, renamed }
     }
 
     fn answer(&self, body: &Bytes) -> Result<Vec<Event>, Fault> {
@@ -45,8 +45,9 @@ mod tests {
         let target = Target {
             model: "gpt 4o/eu",
             output_bound: 100,
-            reasoning: false,
-            sampling: true,
+            kind: gateway_core::ids::ProviderKind::AzureOpenAi,
+            abilities: gateway_core::catalog::Abilities::NONE,
+            efforts: gateway_core::catalog::Efforts::NONE,
             stream: false,
             stream_usage: true,
             api_version: "2024-10-21",

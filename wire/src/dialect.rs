@@ -172,11 +172,7 @@ impl Whole {
     /// Takes one event in. Events of failure are the reader's business and change nothing here.
     pub fn add(&mut self, event: Event) {
         match event {
-            Event::Start { model, .. } => {
-                if model.is_some() {
-                    self.upstream_model = model;
-                }
-            }
+            Event::Start { model, .. } => *self = Whole { upstream_model: model, ..Whole::default() },
             Event::Text { choice, text } => self.choice(choice).texts.push(text),
             Event::Refusal { choice, text } => self.choice(choice).refusals.push(text),
             Event::Thinking { choice, text } => self.choice(choice).thought().texts.push(text),

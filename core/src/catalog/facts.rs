@@ -26,6 +26,11 @@ pub type Abilities = Facts<Ability>;
 /// Which levels of reasoning effort a model takes.
 pub type Efforts = Facts<Effort>;
 
+impl<T> Facts<T> {
+    /// Nothing is known.
+    pub const NONE: Facts<T> = Facts { yes: 0, no: 0, of: PhantomData };
+}
+
 impl<T: Fact> Facts<T> {
     /// `None`: the source is silent.
     pub fn known(&self, fact: T) -> Option<bool> {

@@ -98,6 +98,11 @@ impl Conversation {
         total as u64
     }
 
+    /// Bytes of media as they stand, base64: for buffers, not for prices.
+    pub fn media_bytes(&self) -> usize {
+        self.turns.iter().flat_map(|turn| &turn.parts).map(Part::media_len).sum()
+    }
+
     /// What a model must be able to do to serve it.
     pub fn needs(&self) -> Needs {
         needs::of(self)

@@ -122,6 +122,18 @@ impl Part {
         }
     }
 
+    pub(super) fn media_len(&self) -> usize {
+        match &self.content {
+            Content::Image(media) | Content::Document(media) | Content::Audio(media) => match &media.source {
+                Source::Base64 { data, .. } => data.len(),
+                Source::Url { url, .. } => url.json_len(),
+                Source::Plain(_) => 0,
+            },
+            Content::ToolResult(result) => result.content.iter().map(Part::media_len).sum(),
+            _ => 0,
+        }
+    }
+
     pub(super) fn text_len(&self) -> usize {
         match &self.content {
             Content::Text(text) | Content::Refusal(text) => text.json_len(),

@@ -4,6 +4,7 @@ mod fault;
 mod request;
 mod response;
 mod stream;
+mod thinking;
 
 use crate::dialect::{Call, Decode, Outbound, Target};
 use bytes::Bytes;
@@ -16,9 +17,9 @@ pub struct AnthropicMessages;
 
 impl Outbound for AnthropicMessages {
     fn encode(&self, conversation: &Conversation, target: &Target) -> Call {
-        let (body, dropped) = request::write_body(conversation, target);
+        let request::Written { body, dropped, renamed } = request::write_body(conversation, target);
         let headers = &[("anthropic-version", "2023-06-01")];
-        Call { path: "/v1/messages".to_owned(), headers, body, dropped, renamed: Vec::new() }
+        Call { path: "/v1/messages".to_owned(), headers, body, dropped, renamed }
     }
 
     fn answer(&self, body: &Bytes) -> Result<Vec<Event>, Fault> {

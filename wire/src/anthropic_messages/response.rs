@@ -1,7 +1,9 @@
 //! Reads a whole answer, and what answers and streams have in common: reasons and counters.
 
 use super::fault;
+use crate::dialect::MAX_CHOICES;
 use bytes::Bytes;
+use gateway_core::catalog::ServiceTier;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::usage::Usage;
@@ -23,20 +25,36 @@ struct Answer<'a> {
     error: Option<Value>,
 }
 
-/// A block of content. Only text is read: the others (thinking, tool calls, results of server tools and
-/// kinds still unknown) have no place in an answer yet.
+/// A block of content. Blocks of server tools, and of kinds still unknown, are skipped: their outcome
+/// stands in the text that follows them.
 #[derive(Deserialize)]
 pub(super) struct Block<'a> {
     #[serde(rename = "type")]
     pub(super) kind: BlockKind,
     #[serde(borrow)]
     pub(super) text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) thinking: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) signature: Option<&'a RawValue>,
+    /// Of `redacted_thinking`.
+    #[serde(borrow)]
+    pub(super) data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) input: Option<&'a RawValue>,
 }
 
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum BlockKind {
     Text,
+    Thinking,
+    RedactedThinking,
+    ToolUse,
     #[serde(other)]
     Unknown,
 }
@@ -49,7 +67,8 @@ pub(super) enum Reason {
     MaxTokens,
     ModelContextWindowExceeded,
     Refusal,
-    /// `tool_use`, `pause_turn`, `compaction` and what may come: without an equal in other dialects.
+    ToolUse,
+    /// `pause_turn`, `compaction` and what may come: without an equal in other dialects.
     #[serde(other)]
     Unknown,
 }
@@ -60,7 +79,8 @@ impl From<Reason> for StopReason {
             Reason::EndTurn => StopReason::End,
             Reason::StopSequence => StopReason::StopSequence,
             Reason::MaxTokens | Reason::ModelContextWindowExceeded => StopReason::Length,
-            Reason::Refusal => StopReason::ContentFilter,
+            Reason::Refusal => StopReason::Refusal,
+            Reason::ToolUse => StopReason::ToolCalls,
             Reason::Unknown => StopReason::Other,
         }
     }
@@ -80,8 +100,9 @@ pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
     let reason = read.stop_reason.ok_or_else(broken)?;
     let mut events = Vec::with_capacity(content.len() + 4);
     events.push(start(read.id, read.model, body)?);
-    for block in content.iter().filter(|block| block.kind == BlockKind::Text) {
-        push_text(block.text, body, &mut events)?;
+    let mut calls = 0;
+    for block in &content {
+        push_block(block, body, &mut calls, &mut events)?;
     }
     events.push(Event::Stop { choice: 0, reason: reason.into() });
     if let Some(counters) = read.usage {
@@ -89,6 +110,43 @@ pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
     }
     events.push(Event::End);
     Ok(events)
+}
+
+/// A whole block. `calls` counts the tool calls so far.
+fn push_block(block: &Block, body: &Bytes, calls: &mut u32, out: &mut Vec<Event>) -> Result<(), Fault> {
+    match block.kind {
+        BlockKind::Text => push_text(block.text, body, out)?,
+        BlockKind::Thinking => {
+            let thought = text(block.thinking.ok_or_else(broken)?, body)?;
+            let signature = block.signature.map(|raw| text(raw, body)).transpose()?;
+            out.extend((!thought.is_empty()).then_some(Event::Thinking { choice: 0, text: thought }));
+            out.push(Event::ThinkingEnd { choice: 0, signature, redacted: None });
+        }
+        BlockKind::RedactedThinking => out.push(redacted(block, body)?),
+        BlockKind::ToolUse => {
+            out.push(tool_use(block, *calls, body)?);
+            let piece = Text::new(block.input.map_or("{}", RawValue::get));
+            out.push(Event::Arguments { choice: 0, index: *calls, piece });
+            *calls += 1;
+        }
+        BlockKind::Unknown => {}
+    }
+    Ok(())
+}
+
+pub(super) fn redacted(block: &Block, body: &Bytes) -> Result<Event, Fault> {
+    let data = text(block.data.ok_or_else(broken)?, body)?;
+    Ok(Event::ThinkingEnd { choice: 0, signature: None, redacted: Some(data) })
+}
+
+/// The beginning of a call. One without a name cannot be made, and `input` is an object or nothing.
+pub(super) fn tool_use(block: &Block, index: u32, body: &Bytes) -> Result<Event, Fault> {
+    if index >= MAX_CHOICES || block.input.is_some_and(|input| !input.get().starts_with('{')) {
+        return Err(broken());
+    }
+    let name = text(block.name.ok_or_else(broken)?, body)?;
+    let id = block.id.map(|raw| text(raw, body)).transpose()?;
+    Ok(Event::ToolCall { choice: 0, index, id, name, signature: None })
 }
 
 pub(super) fn start(id: Option<&RawValue>, model: Option<&RawValue>, body: &Bytes) -> Result<Event, Fault> {
@@ -106,7 +164,7 @@ pub(super) fn push_text(raw: Option<&RawValue>, body: &Bytes, out: &mut Vec<Even
 }
 
 /// A string of the body, shared with it and not copied.
-fn text(raw: &RawValue, body: &Bytes) -> Result<Text, Fault> {
+pub(super) fn text(raw: &RawValue, body: &Bytes) -> Result<Text, Fault> {
     Text::from_json(body.slice_ref(raw.get().as_bytes())).ok_or_else(broken)
 }
 
@@ -123,6 +181,7 @@ pub(super) struct Counters {
     pub(super) output_tokens: Option<u64>,
     output_tokens_details: Option<OutputDetails>,
     server_tool_use: Option<ServerToolUse>,
+    service_tier: Option<Tier>,
     iterations: Option<Vec<Counters>>,
 }
 
@@ -153,6 +212,27 @@ enum IterationKind {
     Unknown,
 }
 
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Tier {
+    Standard,
+    Priority,
+    Batch,
+    #[serde(other)]
+    Unknown,
+}
+
+impl Tier {
+    fn priced(self) -> Option<ServiceTier> {
+        match self {
+            Tier::Standard => Some(ServiceTier::Standard),
+            Tier::Priority => Some(ServiceTier::Priority),
+            Tier::Batch => Some(ServiceTier::Batch),
+            Tier::Unknown => None,
+        }
+    }
+}
+
 impl Counters {
     /// Takes every counter that `later` names: those of a stream are cumulative.
     pub(super) fn replace_with(&mut self, later: Counters) {
@@ -168,6 +248,7 @@ impl Counters {
         take(&mut self.output_tokens, later.output_tokens);
         take(&mut self.output_tokens_details, later.output_tokens_details);
         take(&mut self.server_tool_use, later.server_tool_use);
+        take(&mut self.service_tier, later.service_tier);
         take(&mut self.iterations, later.iterations);
     }
 
@@ -199,7 +280,7 @@ impl Counters {
             audio_input: None,
             audio_output: None,
             web_searches: self.server_tool_use.and_then(|tools| tools.web_search_requests),
-            service_tier: None,
+            service_tier: self.service_tier.and_then(Tier::priced),
         }
     }
 

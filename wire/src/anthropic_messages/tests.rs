@@ -1,7 +1,9 @@
 use super::*;
 use crate::sse::Parser;
+use gateway_core::catalog::{Abilities, Ability, Efforts};
 use gateway_core::conversation::{Hint, Part, Role, Sampling, StopReason, Text, Turn};
 use gateway_core::fault::FaultClass;
+use gateway_core::ids::ProviderKind;
 use gateway_core::usage::Usage;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -9,19 +11,27 @@ use std::time::Duration;
 const TARGET: Target = Target {
     model: "claude-opus-4-6",
     output_bound: 8_192,
-    reasoning: false,
-    sampling: true,
+    kind: ProviderKind::Anthropic,
+    abilities: Abilities::NONE,
+    efforts: Efforts::NONE,
     stream: false,
     stream_usage: true,
     api_version: "",
 };
 
+/// The catalog's word on one ability.
+fn able(ability: Ability, truth: bool) -> Abilities {
+    let mut abilities = Abilities::NONE;
+    abilities.learn(ability, truth);
+    abilities
+}
+
 fn turn(role: Role, texts: &[&str]) -> Turn {
-    Turn { role, parts: texts.iter().map(|text| Part::Text(Text::new(text))).collect(), name: None }
+    Turn { role, parts: texts.iter().map(|text| Part::text(Text::new(text))).collect(), name: None }
 }
 
 fn asked(turns: Vec<Turn>, sampling: Sampling) -> Conversation {
-    Conversation { turns, sampling }
+    Conversation { turns, sampling, ..Conversation::default() }
 }
 
 fn encoded(conversation: &Conversation, target: &Target) -> (Value, Vec<&'static str>) {
@@ -78,7 +88,7 @@ fn turns_become_messages_that_anthropic_takes() {
 fn a_text_is_copied_as_it_stood() {
     let raw = Bytes::from_static(br#""1e5 \/ \u00e9""#);
     let text = Text::from_json(raw).expect("a string");
-    let turns = vec![Turn { role: Role::User, parts: vec![Part::Text(text)], name: None }];
+    let turns = vec![Turn { role: Role::User, parts: vec![Part::text(text)], name: None }];
     let call = AnthropicMessages.encode(&asked(turns, Sampling::default()), &TARGET);
     let body = String::from_utf8(call.body).expect("UTF-8");
     assert!(body.contains(r#""content":"1e5 \/ \u00e9""#));
@@ -88,7 +98,7 @@ fn a_text_is_copied_as_it_stood() {
 
 #[test]
 fn sampling_keeps_to_what_anthropic_takes_and_names_the_rest() {
-    let no_sampling = Target { sampling: false, ..TARGET };
+    let no_sampling = Target { abilities: able(Ability::SamplingParams, false), ..TARGET };
     let stream = Target { stream: true, ..TARGET };
     let stops = |stops: &[&str]| stops.iter().map(|stop| Text::new(stop)).collect::<Vec<_>>();
     for (case, target, sampling, fields, dropped) in [
@@ -199,11 +209,12 @@ const TEXT: &str =
 const DELTA: &str =
     r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}}"#;
 const STOP: &str = r#"{"type":"message_stop"   }"#;
+const OPEN: &str = r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
+const CLOSE: &str = r#"{"type":"content_block_stop","index":0}"#;
 
 #[test]
 fn a_stream_gives_its_events_in_order() {
-    let block = r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
-    let (events, end) = streamed(&[START, block, r#"{"type": "ping"}"#, TEXT, DELTA, STOP]);
+    let (events, end) = streamed(&[START, OPEN, r#"{"type": "ping"}"#, TEXT, CLOSE, DELTA, STOP]);
     let usage = |output| Event::Usage(Usage { input: Some(17), output, ..Usage::default() });
     let want = [
         Event::Start { id: Some(Text::new("msg_1")), model: Some(Text::new("claude")) },
@@ -218,31 +229,43 @@ fn a_stream_gives_its_events_in_order() {
 
 #[test]
 fn a_stream_that_is_not_whole_is_broken() {
-    let tool =
+    let tool = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}"#;
+    let nameless =
         r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","input":{}}}"#;
+    let other = r#"{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"x"}}"#;
+    let json =
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{"}}"#;
     let late = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"more"}}"#;
     let shapes = r#"{"type":"novelty","message":"a string","delta":[],"usage":1}"#;
-    let number = r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":7}}"#;
+    let number = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":7}}"#;
     let negative = r#"{"type":"message_delta","delta":{},"usage":{"output_tokens":-1}}"#;
     for (case, lines, is_whole) in [
-        ("whole", vec![START, TEXT, DELTA, STOP], true),
-        ("counters corrected", vec![START, TEXT, DELTA, DELTA, STOP], true),
-        ("begun twice", vec![START, START, TEXT, DELTA, STOP], true),
-        ("begun again before any text", vec![START, tool, START, TEXT, DELTA, STOP], true),
-        ("a new kind of frame", vec![START, shapes, TEXT, DELTA, STOP], true),
-        ("something after the end", vec![START, TEXT, DELTA, STOP, "}"], true),
+        ("whole", vec![START, OPEN, TEXT, CLOSE, DELTA, STOP], true),
+        ("no content at all", vec![START, DELTA, STOP], true),
+        ("counters corrected", vec![START, OPEN, TEXT, CLOSE, DELTA, DELTA, STOP], true),
+        ("begun twice", vec![START, START, OPEN, TEXT, CLOSE, DELTA, STOP], true),
+        ("begun again within a call", vec![START, tool, START, OPEN, TEXT, CLOSE, DELTA, STOP], true),
+        ("a new kind of frame", vec![START, shapes, OPEN, TEXT, CLOSE, DELTA, STOP], true),
+        ("something after the end", vec![START, OPEN, TEXT, CLOSE, DELTA, STOP, "}"], true),
         ("nothing", vec![], false),
-        ("cut before the reason", vec![START, TEXT], false),
-        ("cut before the end mark", vec![START, TEXT, DELTA], false),
-        ("an end without a reason", vec![START, TEXT, STOP], false),
-        ("begun again after text", vec![START, TEXT, START, TEXT, DELTA, STOP], false),
+        ("cut before the reason", vec![START, OPEN, TEXT], false),
+        ("cut before the end mark", vec![START, OPEN, TEXT, CLOSE, DELTA], false),
+        ("an end without a reason", vec![START, OPEN, TEXT, CLOSE, STOP], false),
         ("text before the start", vec![TEXT, DELTA, STOP], false),
+        ("text outside a block", vec![START, TEXT, DELTA, STOP], false),
+        ("text of another block", vec![START, OPEN, other, CLOSE, DELTA, STOP], false),
+        ("a call's input in a text", vec![START, OPEN, json, CLOSE, DELTA, STOP], false),
+        ("a block opened twice", vec![START, OPEN, OPEN, TEXT, CLOSE, DELTA, STOP], false),
+        ("a block closed twice", vec![START, OPEN, TEXT, CLOSE, CLOSE, DELTA, STOP], false),
+        ("a block never closed", vec![START, OPEN, TEXT, DELTA, STOP], false),
+        ("a call without a name", vec![START, nameless, CLOSE, DELTA, STOP], false),
         ("a reason before the start", vec![DELTA, STOP], false),
-        ("text after the reason", vec![START, DELTA, late, STOP], false),
-        ("no JSON", vec![START, "{", TEXT, DELTA, STOP], false),
-        ("text that is a number", vec![START, number, DELTA, STOP], false),
-        ("a negative counter", vec![START, TEXT, negative, DELTA, STOP], false),
-        ("a frame without a type", vec![START, "{}", TEXT, DELTA, STOP], false),
+        ("begun again after the reason", vec![START, DELTA, START, DELTA, STOP], false),
+        ("text after the reason", vec![START, DELTA, OPEN, late, STOP], false),
+        ("no JSON", vec![START, "{", OPEN, TEXT, CLOSE, DELTA, STOP], false),
+        ("text that is a number", vec![START, OPEN, number, CLOSE, DELTA, STOP], false),
+        ("a negative counter", vec![START, OPEN, TEXT, CLOSE, negative, DELTA, STOP], false),
+        ("a frame without a type", vec![START, "{}", OPEN, TEXT, CLOSE, DELTA, STOP], false),
     ] {
         let (events, end) = streamed(&lines);
         assert_eq!(end.is_ok(), is_whole, "{case}");
@@ -321,14 +344,14 @@ fn counters_are_those_that_are_billed() {
         let start = json!({"type": "message_start", "message": {"usage": first}}).to_string();
         let delta =
             json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": last}).to_string();
-        let (events, end) = streamed(&[&start, TEXT, &delta, STOP]);
+        let (events, end) = streamed(&[&start, OPEN, TEXT, CLOSE, &delta, STOP]);
         assert_eq!((last_usage(&events), end), (want, Ok(())), "{case}");
     }
 }
 
 #[test]
 fn a_cut_stream_does_not_count_the_output_of_its_start() {
-    let (events, _) = streamed(&[START, TEXT]);
+    let (events, _) = streamed(&[START, OPEN, TEXT]);
     assert_eq!(last_usage(&events).output, None);
 }
 
@@ -339,8 +362,8 @@ fn reasons_have_the_fields_common_words() {
         ("stop_sequence", StopReason::StopSequence),
         ("max_tokens", StopReason::Length),
         ("model_context_window_exceeded", StopReason::Length),
-        ("refusal", StopReason::ContentFilter),
-        ("tool_use", StopReason::Other),
+        ("refusal", StopReason::Refusal),
+        ("tool_use", StopReason::ToolCalls),
         ("pause_turn", StopReason::Other),
         ("compaction", StopReason::Other),
         ("a_new_one", StopReason::Other),
@@ -351,17 +374,95 @@ fn reasons_have_the_fields_common_words() {
     }
 }
 
+fn call(index: u32, id: &str, name: &str) -> Event {
+    Event::ToolCall { choice: 0, index, id: Some(Text::new(id)), name: Text::new(name), signature: None }
+}
+
 #[test]
-fn a_whole_answer_keeps_its_text_and_skips_what_it_cannot_show() {
+fn a_streamed_call_gives_its_pieces_and_one_without_arguments_an_empty_object() {
+    let open = |index: u32, id: &str| {
+        json!({"type": "content_block_start", "index": index,
+            "content_block": {"type": "tool_use", "id": id, "name": "f", "input": {}}})
+        .to_string()
+    };
+    let piece = |index: u32, json: &str| {
+        json!({"type": "content_block_delta", "index": index,
+            "delta": {"type": "input_json_delta", "partial_json": json}})
+        .to_string()
+    };
+    let close = |index: u32| json!({"type": "content_block_stop", "index": index}).to_string();
+    let lines = [
+        START.to_owned(),
+        open(0, "a"),
+        piece(0, ""),
+        piece(0, "{\"x\": "),
+        piece(0, "1}"),
+        close(0),
+        open(1, "b"),
+        piece(1, ""),
+        close(1),
+        r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"}}"#.to_owned(),
+        STOP.to_owned(),
+    ];
+    let (events, end) = streamed(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let arguments = |index, piece: &str| Event::Arguments { choice: 0, index, piece: Text::new(piece) };
+    let want = [
+        call(0, "a", "f"),
+        arguments(0, "{\"x\": "),
+        arguments(0, "1}"),
+        call(1, "b", "f"),
+        arguments(1, "{}"),
+        Event::Stop { choice: 0, reason: StopReason::ToolCalls },
+        Event::End,
+    ];
+    assert_eq!((&events[2..], end), (&want[..], Ok(())));
+}
+
+#[test]
+fn streamed_thinking_ends_with_its_signature() {
+    let lines = [
+        START,
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"h"}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"m"}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"sig"}}"#,
+        CLOSE,
+        r#"{"type":"content_block_start","index":1,"content_block":{"type":"redacted_thinking","data":"enc"}}"#,
+        r#"{"type":"content_block_stop","index":1}"#,
+        DELTA,
+        STOP,
+    ];
+    let (events, end) = streamed(&lines);
+    let thought = |text: &str| Event::Thinking { choice: 0, text: Text::new(text) };
+    let want = [
+        thought("h"),
+        thought("m"),
+        Event::ThinkingEnd { choice: 0, signature: Some(Text::new("sig")), redacted: None },
+        Event::ThinkingEnd { choice: 0, signature: None, redacted: Some(Text::new("enc")) },
+    ];
+    assert_eq!((&events[2..6], end), (&want[..], Ok(())));
+}
+
+#[test]
+fn a_whole_answer_gives_its_blocks_in_order() {
     let body = json!({"type": "message", "id": "msg_1", "model": "claude", "stop_reason": "end_turn", "content": [
         {"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "a"},
-        {"type": "text", "text": ""}, {"type": "a_new_kind"}, {"type": "text", "text": "b"}
+        {"type": "text", "text": ""}, {"type": "a_new_kind"}, {"type": "text", "text": "b"},
+        {"type": "redacted_thinking", "data": "d"},
+        {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": "q\"é"}}, {"type": "tool_use", "id": "t2", "name": "g", "input": {}}
     ], "usage": {"input_tokens": 3, "output_tokens": 4}});
     let events = AnthropicMessages.answer(&body.to_string().into()).expect("an answer");
     let want = [
         Event::Start { id: Some(Text::new("msg_1")), model: Some(Text::new("claude")) },
+        Event::Thinking { choice: 0, text: Text::new("hm") },
+        Event::ThinkingEnd { choice: 0, signature: Some(Text::new("s")), redacted: None },
         Event::Text { choice: 0, text: Text::new("a") },
         Event::Text { choice: 0, text: Text::new("b") },
+        Event::ThinkingEnd { choice: 0, signature: None, redacted: Some(Text::new("d")) },
+        call(0, "toolu_1", "f"),
+        Event::Arguments { choice: 0, index: 0, piece: Text::new("{\"a\":\"q\\\"é\"}") },
+        call(1, "t2", "g"),
+        Event::Arguments { choice: 0, index: 1, piece: Text::new("{}") },
         Event::Stop { choice: 0, reason: StopReason::End },
         Event::Usage(Usage { input: Some(3), output: Some(4), ..Usage::default() }),
         Event::End,

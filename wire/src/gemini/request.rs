@@ -1,9 +1,11 @@
 //! Writes a conversation as Gemini reads it, and the path that names the model.
 
-use crate::dialect::Target;
+use super::{contents, thinking, tools};
+use crate::dialect::{Call, Target};
+use crate::names::Names;
 use crate::path::push_encoded;
 use crate::write::{self, Json};
-use gateway_core::conversation::{Conversation, Part, Role, Text, Turn};
+use gateway_core::conversation::{Conversation, Output, Text};
 
 /// Gemini refuses more stop sequences than this.
 const MAX_STOPS: usize = 5;
@@ -11,7 +13,37 @@ const MAX_STOPS: usize = 5;
 const FRAME_BYTES: usize = 512;
 const PART_BYTES: usize = 48;
 
-pub(super) fn path(target: &Target) -> String {
+/// Hints that could not be sent, each named once.
+#[derive(Debug, Default)]
+pub(super) struct Dropped(Vec<&'static str>);
+
+impl Dropped {
+    pub(super) fn name(&mut self, hint: &'static str) {
+        if !self.0.contains(&hint) {
+            self.0.push(hint);
+        }
+    }
+}
+
+pub(super) fn encode(conversation: &Conversation, target: &Target) -> Call {
+    let names = Names::new(conversation, tools::fits);
+    let texts = usize::try_from(conversation.text_bytes()).unwrap_or(0);
+    let room = texts + contents::media_bytes(conversation);
+    let mut body = Vec::with_capacity(room + conversation.turns.len() * PART_BYTES + FRAME_BYTES);
+    let mut dropped = Dropped::default();
+    let mut json = Json::object(&mut body);
+    contents::write(conversation, target, &names, &mut json, &mut dropped);
+    tools::write(conversation, &names, &mut json, &mut dropped);
+    write_config(conversation, target, json.field("generationConfig"), &mut dropped);
+    json.end();
+    if conversation.turns.iter().any(|turn| turn.name.is_some()) {
+        dropped.name("messages.name");
+    }
+    conversation.sampling.hints.iter().for_each(|hint| dropped.name(hint.name));
+    Call { path: path(target), headers: &[], body, dropped: dropped.0, renamed: names.into_renamed() }
+}
+
+fn path(target: &Target) -> String {
     let method = if target.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let mut path = "/v1beta/models/".to_owned();
     push_encoded(target.model, &mut path);
@@ -20,90 +52,38 @@ pub(super) fn path(target: &Target) -> String {
     path
 }
 
-/// The body, and the hints that Gemini does not know.
-pub(super) fn write_body(conversation: &Conversation, target: &Target) -> (Vec<u8>, Vec<&'static str>) {
-    let texts = usize::try_from(conversation.text_bytes()).unwrap_or(0);
-    let mut body = Vec::with_capacity(texts + conversation.turns.len() * PART_BYTES + FRAME_BYTES);
-    let mut dropped = Vec::new();
-    let mut json = Json::object(&mut body);
-    let instructions: Vec<&Text> = conversation.instructions().flat_map(spoken).collect();
-    if !instructions.is_empty() {
-        let mut system = Json::object(json.field("systemInstruction"));
-        write_parts(instructions, system.field("parts"));
-        system.end();
-    }
-    write_contents(conversation, &mut json);
-    write_config(conversation, target, json.field("generationConfig"), &mut dropped);
-    json.end();
-    if conversation.turns.iter().any(|turn| turn.name.is_some()) {
-        dropped.push("messages.name");
-    }
-    dropped.extend(conversation.sampling.hints.iter().map(|hint| hint.name));
-    (body, dropped)
-}
-
-/// Turns of one role that follow each other become one content; so does what an empty turn parted.
-fn write_contents(conversation: &Conversation, json: &mut Json) {
-    let said: Vec<(Role, &Text)> =
-        conversation.talk().flat_map(|turn| spoken(turn).map(|text| (turn.role, text))).collect();
-    write::array(said.chunk_by(|a, b| a.0 == b.0), json.field("contents"), |content, out| {
-        let role = if content[0].0 == Role::Assistant { "model" } else { "user" };
-        let mut json = Json::object(out);
-        json.string("role", role);
-        write_parts(content.iter().map(|(_, text)| *text), json.field("parts"));
-        json.end();
-    });
-}
-
-fn write_parts<'a>(texts: impl IntoIterator<Item = &'a Text>, out: &mut Vec<u8>) {
-    write::array(texts, out, |text, out| {
-        let mut json = Json::object(out);
-        json.text("text", text);
-        json.end();
-    });
-}
-
-/// A turn's texts but for empty ones, which Gemini takes for a missing part.
-fn spoken(turn: &Turn) -> impl Iterator<Item = &Text> {
-    let texts = turn.parts.iter().filter_map(Part::as_text);
-    texts.filter(|text| !text.is_empty())
-}
-
-fn write_config(
-    conversation: &Conversation,
-    target: &Target,
-    out: &mut Vec<u8>,
-    dropped: &mut Vec<&'static str>,
-) {
-    let sampling = &conversation.sampling;
+fn write_config(conversation: &Conversation, target: &Target, out: &mut Vec<u8>, dropped: &mut Dropped) {
     let mut json = Json::object(out);
     json.integer("maxOutputTokens", target.output_bound);
+    write_sampling(conversation, target, &mut json, dropped);
+    write_output(&conversation.output, &mut json, dropped);
+    if let Some(wish) = conversation.reasoning {
+        thinking::write(wish, target, &mut json, dropped);
+    }
+    json.end();
+}
+
+fn write_sampling(conversation: &Conversation, target: &Target, json: &mut Json, dropped: &mut Dropped) {
+    let sampling = &conversation.sampling;
     for (ours, theirs, value) in
         [("temperature", "temperature", sampling.temperature), ("top_p", "topP", sampling.top_p)]
     {
         match value {
             Some(value) if target.takes_sampling() => json.number(theirs, value),
-            Some(_) => dropped.push(ours),
+            Some(_) => dropped.name(ours),
             None => {}
         }
     }
     match sampling.top_k {
         Some(top_k) if target.takes_sampling() => json.integer("topK", top_k),
-        Some(_) => dropped.push("top_k"),
+        Some(_) => dropped.name("top_k"),
         None => {}
     }
-    let stops = sampling.stop.iter().filter(|text| !text.is_empty()).take(MAX_STOPS);
-    let kept = stops.clone().count();
-    if kept > 0 {
-        write::array(stops, json.field("stopSequences"), |text, out| out.extend_from_slice(text.json()));
-    }
-    if kept < sampling.stop.len() {
-        dropped.push("stop");
-    }
+    write_stops(&sampling.stop, json, dropped);
     // Their `seed` has 32 bits.
     match sampling.seed.map(i32::try_from) {
         Some(Ok(seed)) => json.raw("seed", seed.to_string().as_bytes()),
-        Some(Err(_)) => dropped.push("seed"),
+        Some(Err(_)) => dropped.name("seed"),
         None => {}
     }
     if let Some(penalty) = sampling.presence_penalty {
@@ -112,8 +92,39 @@ fn write_config(
     if let Some(penalty) = sampling.frequency_penalty {
         json.number("frequencyPenalty", penalty);
     }
-    if sampling.user.is_some() {
-        dropped.push("user");
+    if let Some(choices) = sampling.choices {
+        json.integer("candidateCount", u64::from(choices));
     }
-    json.end();
+    if sampling.user.is_some() {
+        dropped.name("user");
+    }
+    if sampling.service_tier.is_some() {
+        dropped.name("service_tier");
+    }
+}
+
+fn write_stops(stops: &[Text], json: &mut Json, dropped: &mut Dropped) {
+    let sent = stops.iter().filter(|text| !text.is_empty()).take(MAX_STOPS);
+    let kept = sent.clone().count();
+    if kept > 0 {
+        write::array(sent, json.field("stopSequences"), |text, out| out.extend_from_slice(text.json()));
+    }
+    if kept < stops.len() {
+        dropped.name("stop");
+    }
+}
+
+/// A schema's name says nothing to the model here, and is strict in any case; its description would.
+fn write_output(output: &Output, json: &mut Json, dropped: &mut Dropped) {
+    match output {
+        Output::Text => {}
+        Output::JsonObject => json.string("responseMimeType", "application/json"),
+        Output::JsonSchema(schema) => {
+            json.string("responseMimeType", "application/json");
+            json.raw("responseJsonSchema", schema.schema.json());
+            if schema.description.is_some() {
+                dropped.name("response_format.json_schema.description");
+            }
+        }
+    }
 }

@@ -1,13 +1,16 @@
 //! Reads what Gemini answers. A whole answer and a stream's event have one shape, so both go through
 //! [`Tally`], which knows what has come so far.
 
+use super::call::{Calls, FunctionCall};
 use super::fault;
+use super::usage::Counters;
 use crate::dialect::MAX_CHOICES;
 use bytes::Bytes;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::usage::Usage;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -41,13 +44,21 @@ struct Content<'a> {
     parts: Option<Vec<Part<'a>>>,
 }
 
-/// Only text is read: thoughts, calls, code and kinds still unknown have no place in an answer yet.
+/// Code that the provider ran, its own tools and kinds still unknown are skipped: they tell how the answer
+/// came about. A file that the model made is the answer itself, and has no place in ours.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Part<'a> {
     #[serde(borrow)]
     text: Option<&'a RawValue>,
     #[serde(default)]
     thought: bool,
+    #[serde(borrow)]
+    thought_signature: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_call: Option<FunctionCall<'a>>,
+    inline_data: Option<IgnoredAny>,
+    file_data: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +67,7 @@ struct PromptFeedback {
     block_reason: Option<Value>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Reason {
     Stop,
@@ -68,14 +79,19 @@ enum Reason {
     Spii,
     ModelArmor,
     ImageSafety,
-    /// `MALFORMED_FUNCTION_CALL`, `UNEXPECTED_TOOL_CALL`, `OTHER` and what may come.
+    /// A whole call to a function that was not offered. The caller sees it as other providers would show
+    /// it, and can tell the model so.
+    UnexpectedToolCall,
+    /// `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come.
     #[serde(other)]
     Unknown,
 }
 
-impl From<Reason> for StopReason {
-    fn from(reason: Reason) -> StopReason {
-        match reason {
+impl Reason {
+    /// Gemini has no reason of its own for an answer that waits for its calls.
+    fn stop(self, has_calls: bool) -> StopReason {
+        match self {
+            Reason::Stop | Reason::UnexpectedToolCall if has_calls => StopReason::ToolCalls,
             Reason::Stop => StopReason::End,
             Reason::MaxTokens => StopReason::Length,
             Reason::Safety
@@ -85,12 +101,17 @@ impl From<Reason> for StopReason {
             | Reason::Spii
             | Reason::ModelArmor
             | Reason::ImageSafety => StopReason::ContentFilter,
-            Reason::Unknown => StopReason::Other,
+            Reason::UnexpectedToolCall | Reason::Unknown => StopReason::Other,
         }
+    }
+
+    /// Whether what came before it is all there; else a call without its end was cut.
+    fn is_whole(self) -> bool {
+        matches!(self, Reason::Stop | Reason::UnexpectedToolCall)
     }
 }
 
-fn broken() -> Fault {
+pub(super) fn broken() -> Fault {
     Fault::new(FaultClass::Broken, Some(200))
 }
 
@@ -110,31 +131,101 @@ pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
 pub(super) struct Tally {
     started: bool,
     failed: bool,
-    /// By choice: `None` until it has a reason to stop.
-    choices: Vec<Option<StopReason>>,
+    choices: Vec<Choice>,
     counters: Counters,
     usage: Usage,
+    /// The counters of the latest chunk, where it had one candidate of one part that is no call.
+    plain: Option<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    calls: Calls,
+    is_thinking: bool,
+    reason: Option<Reason>,
+}
+
+impl Choice {
+    fn end_thought(&mut self, choice: u32, out: &mut Vec<Event>) {
+        if std::mem::take(&mut self.is_thinking) {
+            out.push(Event::ThinkingEnd { choice, signature: None, redacted: None });
+        }
+    }
+
+    fn part(&mut self, part: Part, choice: u32, data: &Bytes, out: &mut Vec<Event>) -> Result<(), Fault> {
+        if part.inline_data.is_some() || part.file_data.is_some() {
+            return Err(broken());
+        }
+        let said = part.text.map(|raw| text(raw, data)).transpose()?.filter(|said| !said.is_empty());
+        match said {
+            Some(text) if part.thought => {
+                self.is_thinking = true;
+                out.push(Event::Thinking { choice, text });
+            }
+            Some(text) => {
+                self.end_thought(choice, out);
+                out.push(Event::Text { choice, text });
+            }
+            None => {}
+        }
+        if let Some(call) = part.function_call {
+            self.end_thought(choice, out);
+            self.calls.take(call, part.thought_signature, choice, data, out)?;
+        }
+        Ok(())
+    }
+
+    /// The last part of a call that was streamed may be missing.
+    fn end_calls(&mut self, choice: u32, out: &mut Vec<Event>) {
+        if self.reason.is_some_and(Reason::is_whole) {
+            self.calls.finish(choice, out);
+        }
+    }
 }
 
 impl Tally {
     /// Takes one event's data, or a whole body; either may be wrapped in an array.
     pub(super) fn read(&mut self, data: &Bytes, out: &mut Vec<Event>) -> Result<(), Fault> {
+        self.plain = None;
         if data.trim_ascii_start().starts_with(b"[") {
             let chunks: Vec<Chunk> = serde_json::from_slice(data).map_err(|_| broken())?;
-            return chunks.into_iter().try_for_each(|chunk| self.chunk(chunk, data, out));
+            chunks.into_iter().try_for_each(|chunk| self.chunk(chunk, data, out))?;
+            self.plain = None;
+            return Ok(());
         }
         let chunk = serde_json::from_slice(data).map_err(|_| broken())?;
         self.chunk(chunk, data, out)
     }
 
+    /// Whether a text of the first choice means itself and nothing else.
+    pub(super) fn takes_text(&self) -> bool {
+        let goes_on = |choice: &Choice| choice.reason.is_none() && !choice.is_thinking;
+        !self.failed && self.choices.first().is_some_and(goes_on)
+    }
+
+    /// The counters of the latest chunk, where a text was all it said.
+    pub(super) fn plain_counters(&self) -> Option<Counters> {
+        self.plain.filter(|_| self.takes_text())
+    }
+
+    /// Takes a text of the first choice, and the counters that came with it.
+    pub(super) fn text(&mut self, text: Text, counters: &Counters, out: &mut Vec<Event>) {
+        out.push(Event::Text { choice: 0, text });
+        self.count(counters, out);
+    }
+
     /// The body is over. There is no end mark: the answer is whole where every choice has its reason.
     /// Only then do they go out, since Gemini may name one and go on.
     pub(super) fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), Fault> {
-        if self.failed || self.choices.is_empty() || self.choices.contains(&None) {
+        if self.failed || self.choices.is_empty() {
             return Err(broken());
         }
-        let stops = (0..).zip(self.choices.iter().flatten());
-        out.extend(stops.map(|(choice, reason)| Event::Stop { choice, reason: *reason }));
+        for (index, choice) in (0..).zip(&mut self.choices) {
+            choice.end_calls(index, out);
+            choice.end_thought(index, out);
+            let reason = choice.reason.ok_or_else(broken)?.stop(choice.calls.any());
+            out.push(Event::Stop { choice: index, reason });
+        }
         if self.usage.input.is_some() && self.usage.output.is_none() {
             // A counter of zero is left out of their JSON. Before the end its absence may mean "not yet".
             self.usage.output = Some(0);
@@ -157,11 +248,17 @@ impl Tally {
             let text = |raw: Option<&RawValue>| raw.map(|raw| text(raw, data)).transpose();
             out.push(Event::Start { id: text(chunk.response_id)?, model: text(chunk.model_version)? });
         }
-        for candidate in chunk.candidates.into_iter().flatten() {
+        let candidates = chunk.candidates.unwrap_or_default();
+        if let [Candidate { content: Some(Content { parts: Some(parts) }), .. }] = &candidates[..]
+            && let [Part { function_call: None, .. }] = parts[..]
+        {
+            self.plain = Some(chunk.usage_metadata.unwrap_or_default());
+        }
+        for candidate in candidates {
             self.candidate(candidate, data, out)?;
         }
         if let Some(counters) = chunk.usage_metadata {
-            self.count(counters, out);
+            self.count(&counters, out);
         }
         if chunk.prompt_feedback.is_some_and(|feedback| feedback.block_reason.is_some()) {
             self.block(out);
@@ -170,28 +267,25 @@ impl Tally {
     }
 
     fn candidate(&mut self, candidate: Candidate, data: &Bytes, out: &mut Vec<Event>) -> Result<(), Fault> {
-        let choice = candidate.index.unwrap_or(0);
-        if choice >= MAX_CHOICES {
+        let index = candidate.index.unwrap_or(0);
+        if index >= MAX_CHOICES {
             return Err(broken());
         }
-        let index = choice as usize;
-        if self.choices.len() <= index {
-            self.choices.resize(index + 1, None);
+        if self.choices.len() <= index as usize {
+            self.choices.resize_with(index as usize + 1, Choice::default);
         }
-        let parts = candidate.content.and_then(|content| content.parts).into_iter().flatten();
-        for raw in parts.filter(|part| !part.thought).filter_map(|part| part.text) {
-            let text = text(raw, data)?;
-            if !text.is_empty() {
-                out.push(Event::Text { choice, text });
-            }
+        let choice = &mut self.choices[index as usize];
+        for part in candidate.content.and_then(|content| content.parts).into_iter().flatten() {
+            choice.part(part, index, data, out)?;
         }
-        if let Some(reason) = candidate.finish_reason {
-            self.choices[index] = Some(reason.into());
+        if candidate.finish_reason.is_some() {
+            choice.reason = candidate.finish_reason;
+            choice.end_calls(index, out);
         }
         Ok(())
     }
 
-    fn count(&mut self, counters: Counters, out: &mut Vec<Event>) {
+    fn count(&mut self, counters: &Counters, out: &mut Vec<Event>) {
         self.counters.replace_with(counters);
         let usage = self.counters.usage();
         if usage != self.usage {
@@ -205,7 +299,7 @@ impl Tally {
         if self.choices.is_empty() {
             self.fail(Fault::new(FaultClass::ContentFiltered, Some(200)), out);
         }
-        self.choices.fill(Some(StopReason::ContentFilter));
+        self.choices.iter_mut().for_each(|choice| choice.reason = Some(Reason::Safety));
     }
 
     fn fail(&mut self, fault: Fault, out: &mut Vec<Event>) {
@@ -215,84 +309,6 @@ impl Tally {
 }
 
 /// A string of the body, shared with it and not copied.
-fn text(raw: &RawValue, body: &Bytes) -> Result<Text, Fault> {
+pub(super) fn text(raw: &RawValue, body: &Bytes) -> Result<Text, Fault> {
     Text::from_json(body.slice_ref(raw.get().as_bytes())).ok_or_else(broken)
-}
-
-/// The counters as Gemini names them: cached within the prompt, thoughts and tool use beside the others.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Counters {
-    prompt_token_count: Option<u64>,
-    cached_content_token_count: Option<u64>,
-    tool_use_prompt_token_count: Option<u64>,
-    candidates_token_count: Option<u64>,
-    thoughts_token_count: Option<u64>,
-    prompt_tokens_details: Option<Vec<Detail>>,
-    cache_tokens_details: Option<Vec<Detail>>,
-    candidates_tokens_details: Option<Vec<Detail>>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Detail {
-    modality: Option<Modality>,
-    #[serde(default)]
-    token_count: u64,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Modality {
-    Audio,
-    #[serde(other)]
-    Unknown,
-}
-
-impl Counters {
-    /// Takes every counter that `later` names. Each event has them all so far, but for one recorded last
-    /// event that lacks what earlier ones had: that stays.
-    fn replace_with(&mut self, later: Counters) {
-        fn take<T>(mine: &mut Option<T>, theirs: Option<T>) {
-            if theirs.is_some() {
-                *mine = theirs;
-            }
-        }
-        take(&mut self.prompt_token_count, later.prompt_token_count);
-        take(&mut self.cached_content_token_count, later.cached_content_token_count);
-        take(&mut self.tool_use_prompt_token_count, later.tool_use_prompt_token_count);
-        take(&mut self.candidates_token_count, later.candidates_token_count);
-        take(&mut self.thoughts_token_count, later.thoughts_token_count);
-        take(&mut self.prompt_tokens_details, later.prompt_tokens_details);
-        take(&mut self.cache_tokens_details, later.cache_tokens_details);
-        take(&mut self.candidates_tokens_details, later.candidates_tokens_details);
-    }
-
-    fn usage(&self) -> Usage {
-        let cached = self.cached_content_token_count.unwrap_or(0);
-        let audio = audio(&self.prompt_tokens_details).saturating_sub(audio(&self.cache_tokens_details));
-        let tools = self.tool_use_prompt_token_count.unwrap_or(0);
-        let input = |prompt: u64| prompt.saturating_sub(cached).saturating_sub(audio).saturating_add(tools);
-        let some = |tokens: u64| (tokens > 0).then_some(tokens);
-        Usage {
-            input: self.prompt_token_count.map(input),
-            cache_read: self.cached_content_token_count,
-            cache_write_5m: None,
-            cache_write_1h: None,
-            output: match (self.candidates_token_count, self.thoughts_token_count) {
-                (None, None) => None,
-                (made, thought) => Some(made.unwrap_or(0).saturating_add(thought.unwrap_or(0))),
-            },
-            reasoning: self.thoughts_token_count,
-            audio_input: some(audio),
-            audio_output: some(self::audio(&self.candidates_tokens_details)),
-            web_searches: None,
-            service_tier: None,
-        }
-    }
-}
-
-fn audio(details: &Option<Vec<Detail>>) -> u64 {
-    let audio = details.iter().flatten().filter(|detail| detail.modality == Some(Modality::Audio));
-    audio.fold(0, |sum, detail| sum.saturating_add(detail.token_count))
 }

@@ -1,5 +1,6 @@
 //! Reads the frames of a stream: each is an answer's next part, and the end of the body is the only end.
 
+use super::form::Form;
 use super::response::Tally;
 use crate::dialect::Decode;
 use crate::sse::Frame;
@@ -10,11 +11,29 @@ use gateway_core::fault::Fault;
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     tally: Tally,
+    /// Of the latest frame that was parsed, where it was of a kind that repeats.
+    form: Option<Form>,
 }
 
 impl Decode for Reader {
     fn frame(&mut self, frame: &Frame, out: &mut Vec<Event>) -> Result<(), Fault> {
-        self.tally.read(&frame.data, out)
+        if self.tally.takes_text()
+            && let Some(form) = &self.form
+            && let Some((text, counters)) = form.read(&frame.data)
+        {
+            self.tally.text(text, &counters, out);
+            return Ok(());
+        }
+        let before = out.len();
+        self.form = None;
+        self.tally.read(&frame.data, out)?;
+        if let [Event::Text { choice: 0, text }] | [Event::Text { choice: 0, text }, Event::Usage(_)] =
+            &out[before..]
+            && let Some(counters) = self.tally.plain_counters()
+        {
+            self.form = Form::learn(&frame.data, text, counters);
+        }
+        Ok(())
     }
 
     fn end(&mut self, out: &mut Vec<Event>) -> Result<(), Fault> {

@@ -1,26 +1,56 @@
 //! Writes whole answers and errors of the native dialect.
 
-use crate::dialect::{Attempt, ErrorBody, Facts, Whole};
-use crate::openai_chat::{finish_reason, write_texts};
+use crate::dialect::{Attempt, CallMade, ErrorBody, Facts, Whole};
+use crate::openai_chat::{call_id, finish_reason, write_call_head, write_texts};
 use crate::write::{Json, array, integer, string};
-use gateway_core::conversation::{StopReason, Text};
+use gateway_core::conversation::{Arguments, StopReason, Text};
 use gateway_core::usage::Usage;
 
 pub(super) fn answer(whole: &Whole, facts: &Facts) -> Vec<u8> {
     let choice = whole.choices.first();
-    let texts = choice.map_or(&[][..], |choice| &choice.texts);
-    let mut out = Vec::with_capacity(texts.iter().map(Text::json_len).sum::<usize>() + 768);
+    // A refusal in words is what the model said; this dialect has no other place for it.
+    let texts: Vec<Text> = choice.map_or(Vec::new(), |choice| [&choice.texts[..], &choice.refusals].concat());
+    let calls = choice.map_or(&[][..], |choice| &choice.calls);
+    let mut out = Vec::with_capacity(usize::try_from(whole.text_bytes()).unwrap_or(0) + 768);
     let mut json = Json::object(&mut out);
     json.string("id", facts.request_id);
-    write_texts(texts, json.field("content"));
+    write_texts(&texts, json.field("content"));
+    write_calls(calls, facts.request_id, &mut json);
     write_outcome(choice.and_then(|choice| choice.stop), facts, &mut json);
     json.end();
     out
 }
 
-/// All fields of an answer but `id` and `content`.
+/// `tool_calls`, as in OpenAI chat, but with `arguments` an object. Absent where the model made none.
+pub(super) fn write_calls(calls: &[CallMade], request_id: &str, json: &mut Json) {
+    if calls.is_empty() {
+        return;
+    }
+    array((0u32..).zip(calls), json.field("tool_calls"), |(n, call), out| {
+        let mut json = Json::object(out);
+        write_call_head(call.id.as_ref(), &call_id(request_id, 0, n), &mut json);
+        let mut function = Json::object(json.field("function"));
+        function.text("name", &call.name);
+        write_arguments(&call.arguments, function.field("arguments"));
+        function.end();
+        json.end();
+    });
+}
+
+/// The arguments as an object; as the string that the model wrote, where that is none.
+pub(super) fn write_arguments(pieces: &[Text], out: &mut Vec<u8>) {
+    let mut literal = Vec::new();
+    write_texts(pieces, &mut literal);
+    let text = Text::from_json(literal.into()).unwrap_or_else(|| Text::new(""));
+    match (Arguments::Encoded(text.clone())).object() {
+        Some(object) => out.extend_from_slice(&object),
+        None => out.extend_from_slice(text.json()),
+    }
+}
+
+/// All fields of an answer but `id`, `content` and `tool_calls`.
 pub(super) fn write_outcome(stop: Option<StopReason>, facts: &Facts, json: &mut Json) {
-    json.raw("finish_reason", finish_reason(stop).as_bytes());
+    json.raw("finish_reason", finish_reason(stop, true).as_bytes());
     json.string("provider_used", facts.provider);
     json.string("model_used", facts.model);
     json.bool("fallback_triggered", facts.fallback);

@@ -1,7 +1,8 @@
 //! Writes a stream of the native dialect: `start`, `delta`…, then `done` or `error`.
 
 use super::response;
-use crate::dialect::{Encode, ErrorBody, Facts, Opening};
+use crate::dialect::{CallMade, Encode, ErrorBody, Facts, Opening};
+use crate::openai_chat::call_id;
 use crate::sse;
 use crate::write::Json;
 use bytes::BytesMut;
@@ -10,11 +11,29 @@ use gateway_core::conversation::{Event, StopReason};
 pub(super) struct Writer {
     opening: Opening,
     stop: Option<StopReason>,
+    calls: Vec<CallMade>,
 }
 
 impl Writer {
     pub(super) fn new(opening: Opening) -> Writer {
-        Writer { opening, stop: None }
+        Writer { opening, stop: None, calls: Vec::new() }
+    }
+
+    /// Tells of each call, whole. Pieces of several may come in any order, so none is whole before the stop.
+    fn tell_calls(&mut self, out: &mut BytesMut) {
+        for (index, call) in (0u32..).zip(std::mem::take(&mut self.calls)) {
+            let mut data = Vec::with_capacity(256);
+            let mut json = Json::object(&mut data);
+            json.integer("index", u64::from(index));
+            match &call.id {
+                Some(id) => json.text("id", id),
+                None => json.string("id", &call_id(&self.opening.request_id, 0, index)),
+            }
+            json.text("name", &call.name);
+            response::write_arguments(&call.arguments, json.field("arguments"));
+            json.end();
+            sse::write(Some("tool_call"), &data, out);
+        }
     }
 }
 
@@ -37,17 +56,25 @@ impl Encode for Writer {
                 out.extend_from_slice(text.json());
                 out.extend_from_slice(b"}\n\n");
             }
-            Event::Stop { choice: 0, reason } => self.stop = Some(*reason),
-            Event::Text { .. } | Event::Stop { .. } => {}
-            Event::Thinking { .. }
-            | Event::ThinkingEnd { .. }
-            | Event::Refusal { .. }
-            | Event::ToolCall { .. }
-            | Event::Arguments { .. }
-            | Event::Start { .. }
-            | Event::Usage(_)
-            | Event::Failed(_)
-            | Event::End => {}
+            Event::Refusal { choice: 0, text } => {
+                self.event(&Event::Text { choice: 0, text: text.clone() }, out)
+            }
+            Event::ToolCall { choice: 0, id, name, signature, .. } => {
+                let (id, name, signature) = (id.clone(), name.clone(), signature.clone());
+                self.calls.push(CallMade { id, name, arguments: Vec::new(), signature });
+            }
+            Event::Arguments { choice: 0, index, piece } => {
+                // Decoders number calls as they begin, so the call is there.
+                if let Some(call) = self.calls.get_mut(*index as usize) {
+                    call.arguments.push(piece.clone());
+                }
+            }
+            Event::Stop { choice: 0, reason } => {
+                self.tell_calls(out);
+                self.stop = Some(*reason);
+            }
+            // Thinking is not carried, and there is one choice.
+            _ => {}
         }
     }
 

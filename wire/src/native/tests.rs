@@ -58,7 +58,8 @@ fn a_mistake_is_named_by_its_field_and_its_mend() {
             r#","capability":"code""#,
             "`capability` is not supported by this version of the gateway: leave it out",
         ),
-        (r#","tools":[]"#, "`tools` is not supported by this version of the gateway: leave it out"),
+        (r#","tools":[]"#, "`tools`: is empty: offer at least one, or leave the field out"),
+        (r#","n":2"#, "`n` is not supported by this version of the gateway: leave it out"),
         (r#","temperature":9"#, "`temperature`: must be a number from 0 to 2"),
     ] {
         assert_eq!(asked(fields).expect_err(fields).to_string(), want);
@@ -123,13 +124,15 @@ const USAGE: Usage = Usage {
     audio_input: None,
     audio_output: None,
     web_searches: None,
+    service_tier: None,
 };
 
 #[test]
 fn an_answer_says_who_served_it_and_what_it_cost() {
     let warnings = ["a \"warning\"".to_owned()];
     let raw = Text::from_json(Bytes::from_static(br#""a \/ \u00e9""#)).expect("a string");
-    let choice = Choice { texts: vec![raw, Text::new("b")], stop: Some(StopReason::Length) };
+    let choice =
+        Choice { texts: vec![raw, Text::new("b")], stop: Some(StopReason::Length), ..Choice::default() };
     let whole = Whole { choices: vec![choice], usage: USAGE, upstream_model: None };
     let body = Native.answer(&whole, &facts(&USAGE, &attempts(), &warnings));
     let body = String::from_utf8(body).expect("UTF-8");
@@ -254,7 +257,7 @@ proptest! {
     fn any_text_of_an_answer_comes_through(texts in prop::collection::vec(".*", 0..4)) {
         let texts: Vec<Text> = texts.iter().map(|text| Text::new(text)).collect();
         let want: String = texts.iter().map(|text| text.decoded().into_owned()).collect();
-        let whole = Whole { choices: vec![Choice { texts, stop: None }], ..Whole::default() };
+        let whole = Whole { choices: vec![Choice { texts, ..Choice::default() }], ..Whole::default() };
         let body: Value = serde_json::from_slice(&Native.answer(&whole, &facts(&USAGE, &[], &[]))).expect("JSON");
         prop_assert_eq!(body["content"].as_str(), Some(want.as_str()));
     }

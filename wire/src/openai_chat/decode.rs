@@ -4,6 +4,7 @@ use crate::dialect::{Decode, MAX_CHOICES};
 use crate::sse::Frame;
 use crate::template::Template;
 use bytes::Bytes;
+use gateway_core::catalog::ServiceTier;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::usage::Usage;
@@ -24,6 +25,8 @@ struct Body<'a> {
     usage: Option<UsageBody>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    service_tier: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -35,15 +38,59 @@ struct Choice<'a> {
     #[serde(borrow, default)]
     delta: Option<Message<'a>>,
     #[serde(borrow, default)]
-    finish_reason: Option<Cow<'a, str>>,
+    finish_reason: Option<&'a RawValue>,
 }
 
+/// A message, or a piece of one.
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
     #[serde(borrow, default)]
     refusal: Option<&'a RawValue>,
+    /// DeepSeek, xAI, z.ai and others; OpenAI itself shows no thinking.
+    #[serde(borrow, default)]
+    reasoning_content: Option<&'a RawValue>,
+    /// The same at Groq and OpenRouter.
+    #[serde(borrow, default)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tool_calls: Option<Vec<CallBody<'a>>>,
+    /// The form before tools; still in recorded traffic.
+    #[serde(borrow, default)]
+    function_call: Option<FunctionBody<'a>>,
+}
+
+#[derive(Deserialize)]
+struct CallBody<'a> {
+    #[serde(default)]
+    index: Option<u32>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    function: Option<FunctionBody<'a>>,
+    #[serde(borrow, default)]
+    extra_content: Option<Extra<'a>>,
+}
+
+#[derive(Deserialize)]
+struct FunctionBody<'a> {
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Extra<'a> {
+    #[serde(borrow, default)]
+    google: Option<Google<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Google<'a> {
+    #[serde(borrow, default)]
+    thought_signature: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -91,20 +138,25 @@ pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
     }
     let mut events = Vec::with_capacity(5);
     push_start(&read, body, &mut events);
+    let tier = read.service_tier.and_then(service_tier);
     let choices = read.choices.unwrap_or_default();
     if choices.is_empty() {
         return Err(broken());
     }
+    let mut calls = Calls::default();
     for choice in choices {
         let index = index(choice.index)?;
         let message = choice.message.ok_or_else(broken)?;
-        push_text(index, &message, body, &mut events)?;
+        if push_message(index, message, body, &mut calls, &mut events)? {
+            events.push(Event::ThinkingEnd { choice: index, signature: None, redacted: None });
+        }
         // A whole answer without a reason is one that was cut.
-        let reason = choice.finish_reason.ok_or_else(broken)?;
-        events.push(Event::Stop { choice: index, reason: stop_reason(&reason) });
+        let reason = stop_reason(choice.finish_reason.ok_or_else(broken)?)?;
+        calls.complete(index, &mut events);
+        events.push(Event::Stop { choice: index, reason });
     }
     if let Some(usage) = read.usage {
-        events.push(Event::Usage(usage.normalised()));
+        events.push(Event::Usage(usage.normalised(tier)));
     }
     events.push(Event::End);
     Ok(events)
@@ -114,6 +166,10 @@ pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     template: Option<(u32, Template)>,
+    calls: Calls,
+    /// Choices whose thinking is not over yet.
+    thinking: Vec<u32>,
+    tier: Option<ServiceTier>,
     started: bool,
     stopped: bool,
     ended: bool,
@@ -149,18 +205,21 @@ impl Decode for Reader {
             self.started = true;
             push_start(&read, &frame.data, out);
         }
+        self.tier = read.service_tier.and_then(service_tier).or(self.tier);
         for choice in read.choices.unwrap_or_default() {
             let index = index(choice.index)?;
             if let Some(delta) = choice.delta {
-                push_text(index, &delta, &frame.data, out)?;
+                self.delta(index, delta, &frame.data, out)?;
             }
             if let Some(reason) = choice.finish_reason {
                 self.stopped = true;
-                out.push(Event::Stop { choice: index, reason: stop_reason(&reason) });
+                self.end_thinking(index, out);
+                self.calls.complete(index, out);
+                out.push(Event::Stop { choice: index, reason: stop_reason(reason)? });
             }
         }
         if let Some(usage) = read.usage {
-            out.push(Event::Usage(usage.normalised()));
+            out.push(Event::Usage(usage.normalised(self.tier)));
         }
         if let [Event::Text { choice, text }] = &out[before..] {
             self.template = Template::learn(&frame.data, text).map(|template| (*choice, template));
@@ -174,6 +233,34 @@ impl Decode for Reader {
 }
 
 impl Reader {
+    /// Thinking is over when something else follows it: this dialect has no mark for it.
+    fn delta(
+        &mut self,
+        choice: u32,
+        delta: Message,
+        body: &Bytes,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
+        let before = out.len();
+        let thinks = push_message(choice, delta, body, &mut self.calls, out)?;
+        if thinks && !self.thinking.contains(&choice) {
+            self.thinking.push(choice);
+        }
+        let speaks = out[before..].iter().position(|event| !event.is_thinking());
+        if let (Some(at), true) = (speaks, self.thinking.contains(&choice)) {
+            self.thinking.retain(|open| *open != choice);
+            out.insert(before + at, Event::ThinkingEnd { choice, signature: None, redacted: None });
+        }
+        Ok(())
+    }
+
+    fn end_thinking(&mut self, choice: u32, out: &mut Vec<Event>) {
+        if self.thinking.contains(&choice) {
+            self.thinking.retain(|open| *open != choice);
+            out.push(Event::ThinkingEnd { choice, signature: None, redacted: None });
+        }
+    }
+
     /// `[DONE]`, or the body's end where a server sends none: whole only once a reason was given.
     fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), Fault> {
         if !self.stopped {
@@ -193,19 +280,124 @@ fn push_start(read: &Body, body: &Bytes, out: &mut Vec<Event>) {
     out.push(Event::Start { id: text(read.id), model: text(read.model) });
 }
 
-/// Text, or the refusal that stands in its place.
-fn push_text(choice: u32, message: &Message, body: &Bytes, out: &mut Vec<Event>) -> Result<(), Fault> {
-    for raw in [message.content, message.refusal].into_iter().flatten() {
-        let text = match Text::from_json(body.slice_ref(raw.get().as_bytes())) {
+/// What a message, or a piece of one, says. `true` where it brought thinking.
+fn push_message(
+    choice: u32,
+    message: Message,
+    body: &Bytes,
+    calls: &mut Calls,
+    out: &mut Vec<Event>,
+) -> Result<bool, Fault> {
+    let thought = message.reasoning_content.or(message.reasoning);
+    let thought = thought.and_then(|raw| literal(raw, body)).filter(|text| !text.is_empty());
+    let thinks = thought.is_some();
+    out.extend(thought.map(|text| Event::Thinking { choice, text }));
+    if let Some(raw) = message.content {
+        let text = match literal(raw, body) {
             Some(text) => text,
             // Some compatible servers (Mistral) answer in parts.
             None => parts_text(raw)?,
         };
-        if !text.is_empty() {
-            out.push(Event::Text { choice, text });
+        out.extend((!text.is_empty()).then_some(Event::Text { choice, text }));
+    }
+    if let Some(raw) = message.refusal {
+        let text = literal(raw, body).ok_or_else(broken)?;
+        out.extend((!text.is_empty()).then_some(Event::Refusal { choice, text }));
+    }
+    for call in message.tool_calls.into_iter().flatten() {
+        calls.push(choice, call, body, out)?;
+    }
+    if let Some(function) = message.function_call {
+        let call = CallBody { index: Some(0), id: None, function: Some(function), extra_content: None };
+        calls.push(choice, call, body, out)?;
+    }
+    Ok(thinks)
+}
+
+fn literal(raw: &RawValue, body: &Bytes) -> Option<Text> {
+    Text::from_json(body.slice_ref(raw.get().as_bytes()))
+}
+
+/// A choice's calls so far. Providers number them, name them by id, or do neither (Mistral sends each whole).
+#[derive(Debug, Default)]
+struct Calls(Vec<Begun>);
+
+#[derive(Debug)]
+struct Begun {
+    choice: u32,
+    /// The provider's own number.
+    number: Option<u32>,
+    id: Option<Text>,
+    /// Ours: from 0 in each choice.
+    index: u32,
+    has_arguments: bool,
+}
+
+impl Calls {
+    fn push(&mut self, choice: u32, call: CallBody, body: &Bytes, out: &mut Vec<Event>) -> Result<(), Fault> {
+        let id = call.id.and_then(|raw| literal(raw, body)).filter(|id| !id.is_empty());
+        let function = call.function;
+        let name = function
+            .as_ref()
+            .and_then(|f| f.name)
+            .and_then(|raw| literal(raw, body))
+            .filter(|n| !n.is_empty());
+        let at = match self.known(choice, call.index, id.as_ref(), name.is_some()) {
+            Some(at) => at,
+            None => {
+                // A call that begins without a name cannot be made.
+                let name = name.ok_or_else(broken)?;
+                let index = self.0.iter().filter(|begun| begun.choice == choice).count() as u32;
+                if index >= MAX_CHOICES {
+                    return Err(broken());
+                }
+                let google = call.extra_content.and_then(|extra| extra.google);
+                let signature =
+                    google.and_then(|google| google.thought_signature).and_then(|raw| literal(raw, body));
+                out.push(Event::ToolCall { choice, index, id: id.clone(), name, signature });
+                self.0.push(Begun { choice, number: call.index, id, index, has_arguments: false });
+                self.0.len() - 1
+            }
+        };
+        let begun = &mut self.0[at];
+        let piece = match function.and_then(|function| function.arguments) {
+            None => return Ok(()),
+            Some(raw) => match literal(raw, body) {
+                Some(piece) => piece,
+                // A few compatible servers send the object itself.
+                None if raw.get().starts_with('{') => Text::new(raw.get()),
+                None => return Err(broken()),
+            },
+        };
+        if !piece.is_empty() {
+            begun.has_arguments = true;
+            out.push(Event::Arguments { choice, index: begun.index, piece });
+        }
+        Ok(())
+    }
+
+    /// The call that a piece belongs to; `None` where it begins one.
+    fn known(&self, choice: u32, number: Option<u32>, id: Option<&Text>, named: bool) -> Option<usize> {
+        let own = |begun: &Begun| begun.choice == choice;
+        match (number, id) {
+            (Some(number), id) => self.0.iter().position(|begun| {
+                own(begun)
+                    && begun.number == Some(number)
+                    && (id.is_none() || begun.id.as_ref() == id || begun.id.is_none())
+            }),
+            (None, Some(id)) => self.0.iter().position(|begun| own(begun) && begun.id.as_ref() == Some(id)),
+            (None, None) if named => None,
+            (None, None) => self.0.iter().rposition(own),
         }
     }
-    Ok(())
+
+    /// Calls without a word of arguments have none: `{}`.
+    fn complete(&mut self, choice: u32, out: &mut Vec<Event>) {
+        for begun in self.0.iter_mut().filter(|begun| begun.choice == choice && !begun.has_arguments) {
+            begun.has_arguments = true;
+            out.push(Event::Arguments { choice, index: begun.index, piece: Text::new("{}") });
+        }
+    }
 }
 
 fn parts_text(raw: &RawValue) -> Result<Text, Fault> {
@@ -224,19 +416,31 @@ fn index(index: Option<u32>) -> Result<u32, Fault> {
     if index < MAX_CHOICES { Ok(index) } else { Err(broken()) }
 }
 
-fn stop_reason(reason: &str) -> StopReason {
-    match reason {
-        "stop" | "eos" => StopReason::End,
-        "length" | "model_length" => StopReason::Length,
-        "content_filter" => StopReason::ContentFilter,
-        _ => StopReason::Other,
+fn stop_reason(reason: &RawValue) -> Result<StopReason, Fault> {
+    Ok(match reason.get() {
+        "\"stop\"" | "\"eos\"" => StopReason::End,
+        "\"length\"" | "\"model_length\"" => StopReason::Length,
+        "\"tool_calls\"" | "\"function_call\"" => StopReason::ToolCalls,
+        "\"content_filter\"" => StopReason::ContentFilter,
+        word if word.starts_with('"') => StopReason::Other,
+        _ => return Err(broken()),
+    })
+}
+
+/// The tier that was served and is billed; `default` and whatever has no price of its own is standard.
+fn service_tier(raw: &RawValue) -> Option<ServiceTier> {
+    match raw.get() {
+        "\"flex\"" => Some(ServiceTier::Flex),
+        "\"priority\"" => Some(ServiceTier::Priority),
+        "\"default\"" => Some(ServiceTier::Standard),
+        _ => None,
     }
 }
 
 impl UsageBody {
     /// Cached and written tokens stand inside `prompt_tokens`, reasoning inside `completion_tokens`;
     /// xAI counts reasoning outside, which the total shows.
-    fn normalised(self) -> Usage {
+    fn normalised(self, service_tier: Option<ServiceTier>) -> Usage {
         let prompt = self.prompt_tokens_details.unwrap_or_default();
         let completion = self.completion_tokens_details.unwrap_or_default();
         let cached = prompt.cached_tokens.or(self.prompt_cache_hit_tokens);
@@ -265,7 +469,7 @@ impl UsageBody {
             audio_input: prompt.audio_tokens.filter(|tokens| *tokens > 0),
             audio_output: completion.audio_tokens.filter(|tokens| *tokens > 0),
             web_searches: None,
-            service_tier: None,
+            service_tier,
         }
     }
 }

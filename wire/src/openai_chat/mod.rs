@@ -10,8 +10,8 @@ mod stream;
 mod tests;
 
 pub(crate) use fields::{Dialect, decode};
-pub(crate) use request::write_body;
-pub(crate) use response::{finish_reason, write_texts};
+pub(crate) use request::{Written, write_body};
+pub(crate) use response::{call_id, finish_reason, write_call_head, write_texts};
 
 use crate::dialect::{
     Asked, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target, Whole,
@@ -49,8 +49,8 @@ impl Inbound for OpenAiChat {
 
 impl Outbound for OpenAiChat {
     fn encode(&self, conversation: &Conversation, target: &Target) -> Call {
-        let (body, dropped) = write_body(conversation, target);
-        Call { path: "/chat/completions".to_owned(), headers: &[], body, dropped, renamed: Vec::new() }
+        let Written { body, dropped, renamed } = write_body(conversation, target);
+        Call { path: "/chat/completions".to_owned(), headers: &[], body, dropped, renamed }
     }
 
     fn answer(&self, body: &Bytes) -> Result<Vec<Event>, Fault> {

@@ -1,20 +1,20 @@
 //! Writes whole answers and errors as OpenAI's SDKs expect them.
 
-use crate::dialect::{Choice, ErrorBody, Facts, Whole};
+use crate::dialect::{Choice, ErrorBody, Facts, Thought, Whole};
 use crate::write::{Json, array, integer, string};
 use gateway_core::conversation::{StopReason, Text};
 use gateway_core::usage::Usage;
 
 pub(super) fn answer(whole: &Whole, facts: &Facts) -> Vec<u8> {
-    let texts: usize = whole.choices.iter().flat_map(|c| &c.texts).map(Text::json_len).sum();
-    let mut out = Vec::with_capacity(texts + 512);
+    let size = usize::try_from(whole.text_bytes()).unwrap_or(0);
+    let mut out = Vec::with_capacity(size + 512);
     let mut json = Json::object(&mut out);
     json.raw("id", id(facts.request_id).as_bytes());
     json.raw("object", br#""chat.completion""#);
     json.integer("created", facts.created);
     json.string("model", facts.model);
     array(whole.choices.iter().enumerate(), json.field("choices"), |(index, choice), out| {
-        write_choice(index, choice, out);
+        write_choice(index, choice, facts, out);
     });
     write_usage(facts.usage, json.field("usage"));
     json.end();
@@ -23,19 +23,114 @@ pub(super) fn answer(whole: &Whole, facts: &Facts) -> Vec<u8> {
 
 /// Our own id, quoted: callers find the audit record by it, whichever provider answered.
 pub(super) fn id(request_id: &str) -> String {
-    format!("\"chatcmpl-{}\"", request_id.replace('-', ""))
+    let mut id = String::with_capacity(48);
+    id.push_str("\"chatcmpl-");
+    id.extend(request_id.chars().filter(|c| *c != '-'));
+    id.push('"');
+    id
 }
 
-fn write_choice(index: usize, choice: &Choice, out: &mut Vec<u8>) {
+/// An id for a call that its provider gave none: the same in every form of the answer.
+pub(crate) fn call_id(request_id: &str, choice: u32, index: u32) -> String {
+    let chance: String = request_id.chars().filter(|c| *c != '-').skip(16).collect();
+    format!("call_{chance}{choice:04x}{index:04x}")
+}
+
+fn write_choice(index: usize, choice: &Choice, facts: &Facts, out: &mut Vec<u8>) {
     let mut json = Json::object(out);
     json.integer("index", index as u64);
     let mut message = Json::object(json.field("message"));
     message.raw("role", br#""assistant""#);
-    write_texts(&choice.texts, message.field("content"));
-    message.raw("refusal", b"null");
+    let silent = choice.texts.is_empty() && !(choice.calls.is_empty() && choice.refusals.is_empty());
+    if silent {
+        message.raw("content", b"null");
+    } else {
+        write_texts(&choice.texts, message.field("content"));
+    }
+    if choice.refusals.is_empty() {
+        message.raw("refusal", b"null");
+    } else {
+        write_texts(&choice.refusals, message.field("refusal"));
+    }
+    write_thinking(&choice.thinking, &mut message);
+    if !choice.calls.is_empty() {
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        array((0u32..).zip(&choice.calls), message.field("tool_calls"), |(n, call), out| {
+            let mut json = Json::object(out);
+            write_call_head(call.id.as_ref(), &call_id(facts.request_id, number, n), &mut json);
+            let mut function = Json::object(json.field("function"));
+            function.text("name", &call.name);
+            write_texts(&call.arguments, function.field("arguments"));
+            function.end();
+            write_signature(call.signature.as_ref(), &mut json);
+            json.end();
+        });
+    }
     message.end();
     json.raw("logprobs", b"null");
-    json.raw("finish_reason", finish_reason(choice.stop).as_bytes());
+    json.raw("finish_reason", finish_reason(choice.stop, !choice.refusals.is_empty()).as_bytes());
+    json.end();
+}
+
+/// A call's `id` and `type`.
+pub(crate) fn write_call_head(id: Option<&Text>, minted: &str, json: &mut Json) {
+    match id {
+        Some(id) => json.text("id", id),
+        None => json.string("id", minted),
+    }
+    json.raw("type", br#""function""#);
+}
+
+/// Gemini's thought signature, where Google's own OpenAI-compatible API keeps it.
+pub(super) fn write_signature(signature: Option<&Text>, json: &mut Json) {
+    if let Some(signature) = signature {
+        let mut extra = Json::object(json.field("extra_content"));
+        let mut google = Json::object(extra.field("google"));
+        google.text("thought_signature", signature);
+        google.end();
+        extra.end();
+    }
+}
+
+/// `reasoning_content` for people; `thinking_blocks`, with signatures, to be sent back.
+fn write_thinking(thoughts: &[Thought], message: &mut Json) {
+    if thoughts.is_empty() {
+        return;
+    }
+    let texts: Vec<Text> = thoughts.iter().flat_map(|thought| thought.texts.iter().cloned()).collect();
+    if !texts.is_empty() {
+        write_texts(&texts, message.field("reasoning_content"));
+    }
+    let signed =
+        || thoughts.iter().filter(|thought| thought.signature.is_some() || thought.redacted.is_some());
+    if signed().next().is_some() {
+        array(signed(), message.field("thinking_blocks"), |thought, out| {
+            write_block(&thought.texts, thought.signature.as_ref(), thought.redacted.as_ref(), out);
+        });
+    }
+}
+
+/// A block of Anthropic's, as it has to come back.
+pub(super) fn write_block(
+    texts: &[Text],
+    signature: Option<&Text>,
+    redacted: Option<&Text>,
+    out: &mut Vec<u8>,
+) {
+    let mut json = Json::object(out);
+    match redacted {
+        Some(data) => {
+            json.raw("type", br#""redacted_thinking""#);
+            json.text("data", data);
+        }
+        None => {
+            json.raw("type", br#""thinking""#);
+            write_texts(texts, json.field("thinking"));
+            if let Some(signature) = signature {
+                json.text("signature", signature);
+            }
+        }
+    }
     json.end();
 }
 
@@ -48,12 +143,13 @@ pub(crate) fn write_texts(texts: &[Text], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// OpenAI's word for the reason, quoted.
-pub(crate) fn finish_reason(stop: Option<StopReason>) -> &'static str {
+/// OpenAI's word for the reason, quoted. A refusal in words ends like any answer; one without is a filter's.
+pub(crate) fn finish_reason(stop: Option<StopReason>, refused: bool) -> &'static str {
     match stop {
         Some(StopReason::End | StopReason::StopSequence | StopReason::Other) | None => "\"stop\"",
         Some(StopReason::Length) => "\"length\"",
         Some(StopReason::ToolCalls) => "\"tool_calls\"",
+        Some(StopReason::Refusal) if refused => "\"stop\"",
         Some(StopReason::Refusal | StopReason::ContentFilter) => "\"content_filter\"",
     }
 }

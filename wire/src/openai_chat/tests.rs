@@ -2,8 +2,10 @@ use super::*;
 use crate::dialect::{Attempt, Choice};
 use crate::sse::{Frame, Parser};
 use bytes::BytesMut;
+use gateway_core::catalog::{Abilities, Ability, Efforts};
 use gateway_core::conversation::{Part, Role, StopReason, Text, Turn};
 use gateway_core::fault::FaultClass;
+use gateway_core::ids::ProviderKind;
 use gateway_core::money::NanoUsd;
 use gateway_core::usage::Usage;
 use proptest::prelude::*;
@@ -13,12 +15,20 @@ use std::borrow::Cow;
 const TARGET: Target = Target {
     model: "gpt-4o",
     output_bound: 8_192,
-    reasoning: false,
-    sampling: true,
+    kind: ProviderKind::OpenAi,
+    abilities: Abilities::NONE,
+    efforts: Efforts::NONE,
     stream: false,
     stream_usage: true,
     api_version: "",
 };
+
+/// The catalog's word on one ability.
+fn able(ability: Ability, truth: bool) -> Abilities {
+    let mut abilities = Abilities::NONE;
+    abilities.learn(ability, truth);
+    abilities
+}
 
 fn asked(body: &str) -> Result<Asked, Malformed> {
     OpenAiChat.decode(&Bytes::copy_from_slice(body.as_bytes()))
@@ -34,7 +44,7 @@ fn with(fields: &str) -> String {
 }
 
 fn said(turns: &[Turn]) -> Vec<(Role, Vec<String>)> {
-    let plain = |Part::Text(text): &Part| text.decoded().into_owned();
+    let plain = |part: &Part| part.as_text().expect("a text").decoded().into_owned();
     turns.iter().map(|turn| (turn.role, turn.parts.iter().map(plain).collect())).collect()
 }
 
@@ -52,7 +62,7 @@ fn a_request_is_read_field_by_field() {
     assert_eq!(asked.model.as_deref(), Some("openai/gpt-4o"));
     assert!(asked.stream && asked.include_usage);
     assert!(asked.dropped.is_empty() && asked.warnings.is_empty());
-    let Conversation { turns, sampling } = &asked.conversation;
+    let Conversation { turns, sampling, .. } = &asked.conversation;
     assert_eq!(
         said(turns),
         [
@@ -104,7 +114,6 @@ fn a_value_that_asks_for_nothing_is_no_feature() {
         r#""service_tier":"auto""#,
         r#""service_tier":"default""#,
         r#""store":false"#,
-        r#""verbosity":"medium""#,
     ] {
         assert!(read(&with(fields)).dropped.is_empty(), "{fields}");
     }
@@ -113,22 +122,14 @@ fn a_value_that_asks_for_nothing_is_no_feature() {
 #[test]
 fn a_field_that_means_something_and_cannot_be_served_is_refused_by_name() {
     for (field, value) in [
-        ("tools", r#"[{"type":"function","function":{"name":"f"}}]"#),
-        ("tools", "[]"),
-        ("tool_choice", r#""auto""#),
-        ("parallel_tool_calls", "true"),
         ("functions", "[]"),
         ("function_call", r#""auto""#),
-        ("response_format", r#"{"type":"json_object"}"#),
-        ("reasoning_effort", r#""low""#),
         ("modalities", r#"["text","audio"]"#),
         ("audio", r#"{"voice":"alloy"}"#),
+        ("service_tier", r#""batch""#),
         ("logprobs", "true"),
         ("top_logprobs", "3"),
-        ("n", "2"),
         ("prediction", "{}"),
-        ("service_tier", r#""flex""#),
-        ("verbosity", r#""low""#),
         ("web_search_options", "{}"),
         ("store", "true"),
         ("metadata", r#"{"a":"b"}"#),
@@ -141,16 +142,22 @@ fn a_field_that_means_something_and_cannot_be_served_is_refused_by_name() {
         );
     }
     for (body, field) in [
-        (r#"{"role":"tool","content":"4","tool_call_id":"c"}"#, "messages[0].tool_call_id"),
-        (r#"{"role":"tool","content":"4"}"#, "messages[0].role"),
         (r#"{"role":"function","content":"4","name":"f"}"#, "messages[0].role"),
-        (r#"{"role":"assistant","content":"","tool_calls":[{}]}"#, "messages[0].tool_calls"),
-        (r#"{"role":"assistant","content":"","refusal":"no"}"#, "messages[0].refusal"),
+        (r#"{"role":"assistant","content":"","function_call":{"name":"f"}}"#, "messages[0].function_call"),
+        (r#"{"role":"assistant","content":"","audio":{"id":"a"}}"#, "messages[0].audio"),
+        (r#"{"role":"user","content":[{"type":"video_url","video_url":{}}]}"#, "messages[0].content[0].type"),
         (
-            r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{}}]}"#,
-            "messages[0].content[1].type",
+            r#"{"role":"system","content":[{"type":"image_url","image_url":{"url":"x"}}]}"#,
+            "messages[0].content[0].type",
         ),
-        (r#"{"role":"user","content":[{"type":"file","file":{}}]}"#, "messages[0].content[0].type"),
+        (
+            r#"{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}"#,
+            "messages[0].content[0].file.file_id",
+        ),
+        (
+            r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"custom","custom":{}}]}"#,
+            "messages[0].tool_calls[0].type",
+        ),
     ] {
         let message = asked(&format!(r#"{{"messages":[{body}]}}"#)).expect_err(body).to_string();
         assert_eq!(
@@ -180,15 +187,15 @@ fn a_mistake_is_named_by_its_field_and_its_mend() {
         (r#"{"messages":[{"role":1}]}"#, "`messages[0].role`: must be a string"),
         (
             r#"{"messages":[{"content":"a"}]}"#,
-            "`messages[0].role`: is missing: system, developer, user or assistant",
+            "`messages[0].role`: is missing: system, developer, user, assistant or tool",
         ),
         (
             r#"{"messages":[{"role":"users","content":"a"}]}"#,
-            "`messages[0].role`: must be one of system, developer, user, assistant",
+            "`messages[0].role`: must be one of system, developer, user, assistant, tool",
         ),
         (
             r#"{"messages":[{"role":"user","content":"a"},{"role":"user"}]}"#,
-            "`messages[1].content`: must be a string or a list of text parts",
+            "`messages[1].content`: must be a string or a list of parts",
         ),
         (
             r#"{"messages":[{"role":"user","content":4}]}"#,
@@ -196,7 +203,7 @@ fn a_mistake_is_named_by_its_field_and_its_mend() {
         ),
         (
             r#"{"messages":[{"role":"user","content":["a"]}]}"#,
-            "`messages[0].content`: must be a string or a list of parts, each an object with a `type`",
+            "`messages[0].content[0]`: must be a content part: an object with a `type`",
         ),
         (
             r#"{"messages":[{"role":"user","content":[]}]}"#,
@@ -252,11 +259,17 @@ fn a_wrong_type_or_range_is_told_without_its_value() {
 
 #[test]
 fn an_unknown_field_is_dropped_and_named_by_its_path_once() {
-    let body = r#"{"top_k":5,"provider":"x","a b":1,"stream_options":{"include_obfuscation":false},
-        "messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{}}],"weight":1},
-                    {"role":"user","content":[{"type":"text","text":"a","cache_control":{}}],"weight":0}]}"#;
-    let want = ["top_k", "provider", "?", "stream_options.include_obfuscation", "messages.weight"];
-    let want = want.into_iter().chain(["messages.content.cache_control"]).collect::<Vec<_>>();
+    let body = r#"{"topk":5,"provider":"x","a b":1,"stream_options":{"include_obfuscation":false},
+        "messages":[{"role":"user","content":[{"type":"text","text":"a","colour":{}}],"weight":1},
+                    {"role":"user","content":[{"type":"text","text":"a","colour":{}}],"weight":0}]}"#;
+    let want = [
+        "topk",
+        "provider",
+        "?",
+        "stream_options.include_obfuscation",
+        "messages.weight",
+        "messages.content.colour",
+    ];
     assert_eq!(read(body).dropped, want);
 }
 
@@ -306,11 +319,16 @@ fn a_request_is_written_for_its_target() {
         ),
         (
             "a reasoning model",
-            Target { reasoning: true, ..TARGET },
+            Target { abilities: able(Ability::Reasoning, true), ..TARGET },
             but(&["max_tokens", "stop"], json!({"max_completion_tokens": 8192})),
             &["stop"],
         ),
-        ("no sampling", Target { sampling: false, ..TARGET }, but(&sampling, json!({})), &sampling),
+        (
+            "no sampling",
+            Target { abilities: able(Ability::SamplingParams, false), ..TARGET },
+            but(&sampling, json!({})),
+            &sampling,
+        ),
     ] {
         let call = OpenAiChat.encode(&conversation, &target);
         let sent: Value = serde_json::from_slice(&call.body).expect("valid JSON");
@@ -325,6 +343,22 @@ fn told(events: &[Event]) -> Vec<String> {
     let one = |event: &Event| match event {
         Event::Start { model, .. } => format!("start {}", model.as_ref().map_or("?".into(), Text::decoded)),
         Event::Text { choice, text } => format!("text {choice} {}", text.decoded()),
+        Event::Thinking { choice, text } => format!("thinking {choice} {}", text.decoded()),
+        Event::ThinkingEnd { choice, signature, redacted } => {
+            let signed = signature.as_ref().or(redacted.as_ref()).map_or("".into(), Text::decoded);
+            format!("thinking end {choice} {signed}")
+        }
+        Event::Refusal { choice, text } => format!("refusal {choice} {}", text.decoded()),
+        Event::ToolCall { choice, index, id, name, .. } => {
+            format!(
+                "call {choice}.{index} {} {}",
+                id.as_ref().map_or("-".into(), Text::decoded),
+                name.decoded()
+            )
+        }
+        Event::Arguments { choice, index, piece } => {
+            format!("arguments {choice}.{index} {}", piece.decoded())
+        }
         Event::Stop { choice, reason } => format!("stop {choice} {reason:?}"),
         Event::Usage(usage) => format!("usage {:?} {:?}", usage.input, usage.output),
         Event::Failed(fault) => format!("failed {}", fault.word()),
@@ -346,9 +380,9 @@ fn whole_answers_are_read() {
             Ok(&["start gpt-4o-2024-08-06", "text 0 Hi é", "stop 0 End", "usage Some(8) Some(2)", "end"][..]),
         ),
         (
-            "a refusal stands in the text's place",
+            "a refusal in words",
             r#"{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}"#,
-            Ok(&["start ?", "text 0 no", "stop 0 End", "end"]),
+            Ok(&["start ?", "refusal 0 no", "stop 0 End", "end"]),
         ),
         (
             "Mistral's parts",
@@ -571,7 +605,11 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], dropped: &'a [Cow<'stati
 fn a_whole_answer_is_written_as_openai_does() {
     let usage = Usage { input: Some(8), output: Some(2), ..Usage::default() };
     let raw = Text::from_json(Bytes::from_static(br#""a \/ \u00e9""#)).expect("a string");
-    let choice = Choice { texts: vec![raw, Text::new(" \"b\"")], stop: Some(StopReason::StopSequence) };
+    let choice = Choice {
+        texts: vec![raw, Text::new(" \"b\"")],
+        stop: Some(StopReason::StopSequence),
+        ..Choice::default()
+    };
     let whole = Whole { choices: vec![choice], usage, upstream_model: None };
     let written = OpenAiChat.answer_of(&whole, &facts(&usage, &[], &[]));
     assert_eq!(
@@ -809,7 +847,7 @@ proptest! {
             prop_assert_eq!(one.role, other.role);
             prop_assert_eq!(&one.name, &other.name);
             let raw = |turn: &Turn| -> Vec<Bytes> {
-                turn.parts.iter().map(|Part::Text(text)| Bytes::copy_from_slice(text.json())).collect()
+                turn.parts.iter().filter_map(Part::as_text).map(|text| Bytes::copy_from_slice(text.json())).collect()
             };
             prop_assert_eq!(raw(one), raw(other));
         }

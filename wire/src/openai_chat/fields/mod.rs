@@ -1,10 +1,23 @@
 //! Reads the request body that OpenAI's dialect and the native one share: the fields by hand, so that an
 //! unknown one is named, a known one that we cannot serve is refused, and an error names its path.
 
+//!
+//! | module | reads |
+//! |---|---|
+//! | `messages` | roles, parts, tool calls and results |
+//! | `wishes` | tools, output format, reasoning |
+//! | `object` | nested objects in general |
+
+mod messages;
+mod object;
+mod wishes;
+
 use crate::dialect::{Asked, Malformed};
 use crate::json::{self, Flaw};
 use bytes::Bytes;
-use gateway_core::conversation::{Conversation, Hint, Part, Role, Text, Turn};
+use gateway_core::conversation::{Conversation, Hint, Text, ToolChoice};
+use messages::{Message, Reading};
+use object::text;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -88,15 +101,15 @@ struct Raw<'a> {
     stop: Option<&'a RawValue>,
     user: Option<&'a RawValue>,
     hints: Vec<(&'static str, &'a RawValue)>,
+    tools: Option<&'a RawValue>,
+    tool_choice: Option<&'a RawValue>,
+    parallel_tool_calls: Option<bool>,
+    response_format: Option<&'a RawValue>,
+    reasoning_effort: Option<&'a RawValue>,
+    service_tier: Option<&'a RawValue>,
+    n: Option<u64>,
+    top_k: Option<u64>,
     metadata: bool,
-    unsupported: Option<&'static str>,
-    unknown: Vec<Cow<'static, str>>,
-}
-
-struct Message<'a> {
-    role: Option<Cow<'a, str>>,
-    content: Option<&'a RawValue>,
-    name: Option<&'a RawValue>,
     unsupported: Option<&'static str>,
     unknown: Vec<Cow<'static, str>>,
 }
@@ -135,6 +148,9 @@ impl<'de> Visitor<'de> for BodySeed {
                 "frequency_penalty" => raw.frequency_penalty = map.next_value()?,
                 "seed" => raw.seed = map.next_value()?,
                 "stop" => raw.stop = map.next_value()?,
+                "tools" => raw.tools = map.next_value()?,
+                "tool_choice" => raw.tool_choice = map.next_value()?,
+                "response_format" => raw.response_format = map.next_value()?,
                 "user" => raw.user = map.next_value()?,
                 key => self.rare(key, &mut raw, &mut map)?,
             }
@@ -144,24 +160,16 @@ impl<'de> Visitor<'de> for BodySeed {
 }
 
 /// Fields of OpenAI's request that a later version brings, with the value that asks for nothing.
-const UNSUPPORTED: [(&str, &[&str]); 24] = [
-    ("tools", &[]),
-    ("tool_choice", &["\"none\""]),
-    ("parallel_tool_calls", &[]),
+const UNSUPPORTED: [(&str, &[&str]); 16] = [
     ("functions", &[]),
     ("function_call", &["\"none\""]),
-    ("response_format", &[]),
-    ("reasoning_effort", &[]),
     ("reasoning", &[]),
     ("thinking", &[]),
     ("modalities", &["[\"text\"]"]),
     ("audio", &[]),
     ("logprobs", &["false"]),
     ("top_logprobs", &["0"]),
-    ("n", &["1"]),
     ("prediction", &[]),
-    ("service_tier", &["\"auto\"", "\"default\""]),
-    ("verbosity", &["\"medium\""]),
     ("web_search_options", &[]),
     ("store", &["false"]),
     ("moderation", &[]),
@@ -180,6 +188,12 @@ impl BodySeed {
     ) -> Result<(), M::Error> {
         let native = self.dialect == Dialect::Native;
         match key {
+            "parallel_tool_calls" => raw.parallel_tool_calls = map.next_value()?,
+            "reasoning_effort" => raw.reasoning_effort = map.next_value()?,
+            "service_tier" => raw.service_tier = map.next_value()?,
+            "n" => raw.n = map.next_value()?,
+            "top_k" => raw.top_k = map.next_value()?,
+            "verbosity" => raw.hint("verbosity", map.next_value()?),
             "max_completion_tokens" => raw.max_completion_tokens = map.next_value()?,
             "stream_options" => raw.stream_options(map.next_value()?),
             "logit_bias" => raw.hint("logit_bias", map.next_value()?),
@@ -199,7 +213,7 @@ impl BodySeed {
             key => match UNSUPPORTED.iter().find(|(name, _)| *name == key) {
                 Some((name, neutral)) => {
                     let value: Option<&RawValue> = map.next_value()?;
-                    if value.is_some_and(|v| !is_neutral(name, v, neutral)) {
+                    if value.is_some_and(|v| !is_neutral(v, neutral)) {
                         raw.unsupported = raw.unsupported.or(Some(name));
                     }
                 }
@@ -213,12 +227,12 @@ impl BodySeed {
     }
 }
 
-fn is_neutral(name: &str, value: &RawValue, neutral: &[&str]) -> bool {
+fn is_neutral(value: &RawValue, neutral: &[&str]) -> bool {
     if neutral.contains(&value.get()) {
         return true;
     }
     let compact: String = value.get().chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    neutral.contains(&compact.as_str()) || (name == "response_format" && compact == r#"{"type":"text"}"#)
+    neutral.contains(&compact.as_str())
 }
 
 impl<'a> Raw<'a> {
@@ -237,30 +251,46 @@ impl<'a> Raw<'a> {
         if let Some(field) = self.unsupported {
             return Err(unsupported(field.to_owned()));
         }
-        let mut asked = Asked { dropped: self.unknown, ..Asked::default() };
+        let mut dropped = Dropped(self.unknown);
         let messages =
             self.messages.ok_or_else(|| wrong("messages", "is missing: send at least one message"))?;
         if messages.is_empty() {
             return Err(wrong("messages", "is empty: send at least one message"));
         }
-        asked.conversation =
+        let mut conversation =
             Conversation { turns: Vec::with_capacity(messages.len()), ..Conversation::default() };
+        let mut reading = Reading { body, dialect, dropped: &mut dropped };
         for (index, message) in messages.into_iter().enumerate() {
-            let turn = message.into_turn(index, body, &mut asked.dropped)?;
-            asked.conversation.turns.push(turn);
+            conversation.turns.push(message.into_turn(index, &mut reading)?);
         }
-        let sampling = &mut asked.conversation.sampling;
+        if let Some(raw) = self.tools {
+            conversation.tools = wishes::tools(raw, body, &mut dropped)?;
+        }
+        conversation.tool_choice = self.tool_choice.map(|raw| wishes::tool_choice(raw, body)).transpose()?;
+        conversation.parallel_tools = self.parallel_tool_calls;
+        if let Some(raw) = self.response_format {
+            conversation.output = wishes::response_format(raw, body, &mut dropped)?;
+        }
+        conversation.reasoning = self.reasoning_effort.map(wishes::reasoning_effort).transpose()?;
+        if conversation.tools.is_empty() && conversation.tool_choice.as_ref().is_some_and(asks_for_a_call) {
+            return Err(wrong("tool_choice", "asks for a tool, and `tools` offers none"));
+        }
+        let sampling = &mut conversation.sampling;
         sampling.max_output = bound(self.max_tokens, self.max_completion_tokens)?;
         sampling.temperature = within("temperature", self.temperature, 0.0, 2.0)?;
         sampling.top_p = within("top_p", self.top_p, 0.0, 1.0)?;
         sampling.presence_penalty = within("presence_penalty", self.presence_penalty, -2.0, 2.0)?;
         sampling.frequency_penalty = within("frequency_penalty", self.frequency_penalty, -2.0, 2.0)?;
         sampling.seed = self.seed;
+        sampling.top_k = self.top_k;
+        sampling.choices = choices(self.n, dialect)?;
+        sampling.service_tier = self.service_tier.map(wishes::service_tier).transpose()?.flatten();
         sampling.stop = stop(self.stop, body)?;
         sampling.user = self.user.map(|raw| text(raw, body, || "user".to_owned())).transpose()?;
         for (name, raw) in self.hints {
             sampling.hints.push(hint(name, raw, body)?);
         }
+        let mut asked = Asked { conversation, dropped: dropped.0, ..Asked::default() };
         asked.model = self.model.map(Cow::into_owned);
         if asked.model.as_deref() == Some("") {
             return Err(wrong("model", "is empty: name a model, or leave the field out"));
@@ -281,6 +311,20 @@ impl<'a> Raw<'a> {
                 .extend(unknown.map(|name| format!("`{name}` is not a known field and was dropped")));
         }
         Ok(asked)
+    }
+}
+
+fn asks_for_a_call(choice: &ToolChoice) -> bool {
+    matches!(choice, ToolChoice::Required | ToolChoice::Named(_))
+}
+
+/// OpenAI makes up to 128 choices; the native dialect has a place for one.
+fn choices(n: Option<u64>, dialect: Dialect) -> Result<Option<u32>, Malformed> {
+    match n {
+        None | Some(1) => Ok(None),
+        Some(n @ 2..=128) if dialect == Dialect::OpenAi => Ok(u32::try_from(n).ok()),
+        Some(_) if dialect == Dialect::Native => Err(unsupported("n".to_owned())),
+        Some(_) => Err(wrong("n", "must be a whole number from 1 to 128")),
     }
 }
 
@@ -328,85 +372,29 @@ fn hint(name: &'static str, raw: &RawValue, body: &Bytes) -> Result<Hint, Malfor
     Ok(Hint { name, json: body.slice_ref(raw.get().as_bytes()) })
 }
 
-impl<'a> Message<'a> {
-    fn into_turn(
-        self,
-        index: usize,
-        body: &Bytes,
-        dropped: &mut Vec<Cow<'static, str>>,
-    ) -> Result<Turn, Malformed> {
-        let at = |field: &str| format!("messages[{index}].{field}");
-        if let Some(field) = self.unsupported {
-            return Err(unsupported(at(field)));
-        }
-        let role = match self.role.as_deref() {
-            Some("user") => Role::User,
-            Some("assistant") => Role::Assistant,
-            Some("system") => Role::System,
-            Some("developer") => Role::Developer,
-            Some("tool" | "function") => return Err(unsupported(at("role"))),
-            Some(_) => return Err(wrong(at("role"), "must be one of system, developer, user, assistant")),
-            None => return Err(wrong(at("role"), "is missing: system, developer, user or assistant")),
-        };
-        for name in self.unknown {
-            if !dropped.contains(&name) {
-                dropped.push(name);
-            }
-        }
-        let parts = match self.content {
-            Some(raw) if raw.get().starts_with('"') => vec![Part::text(text(raw, body, || at("content"))?)],
-            Some(raw) => parts(raw, index, body, dropped)?,
-            None => return Err(wrong(at("content"), "must be a string or a list of text parts")),
-        };
-        let name = self.name.map(|raw| text(raw, body, || at("name"))).transpose()?;
-        Ok(Turn { role, parts, name })
-    }
-}
-
-fn parts(
-    raw: &RawValue,
-    message: usize,
-    body: &Bytes,
-    dropped: &mut Vec<Cow<'static, str>>,
-) -> Result<Vec<Part>, Malformed> {
-    let field = format!("messages[{message}].content");
-    let items: Vec<ContentPart> = serde_json::from_str(raw.get()).map_err(|_| {
-        wrong(field.as_str(), "must be a string or a list of parts, each an object with a `type`")
-    })?;
-    if items.is_empty() {
-        return Err(wrong(field, "is empty: send a string or at least one part"));
-    }
-    let mut parts = Vec::with_capacity(items.len());
-    for (n, item) in items.into_iter().enumerate() {
-        let field = format!("{field}[{n}]");
-        match item.kind.as_deref() {
-            Some("text") => {}
-            Some(_) => return Err(unsupported(format!("{field}.type"))),
-            None => return Err(wrong(format!("{field}.type"), "is missing: send `text`")),
-        }
-        let Some(found) = item.text else {
-            return Err(wrong(format!("{field}.text"), "is missing: a text part has a string `text`"));
-        };
-        parts.push(Part::text(text(found, body, || format!("{field}.text"))?));
-        for name in item.unknown {
-            if !dropped.contains(&name) {
-                dropped.push(name);
-            }
-        }
-    }
-    Ok(parts)
-}
-
-fn text(raw: &RawValue, body: &Bytes, field: impl Fn() -> String) -> Result<Text, Malformed> {
-    Text::from_json(body.slice_ref(raw.get().as_bytes())).ok_or_else(|| wrong(field(), "must be a string"))
-}
-
 fn wrong(field: impl Into<String>, problem: impl Into<Cow<'static, str>>) -> Malformed {
     Malformed::Field { field: field.into(), problem: problem.into() }
 }
 
 fn unsupported(field: String) -> Malformed {
     Malformed::Unsupported { field, mend: " by this version of the gateway: leave it out".into() }
+}
+
+/// Names of fields that are not passed on, each once.
+pub(super) struct Dropped(Vec<Cow<'static, str>>);
+
+impl Dropped {
+    fn name(&mut self, parent: &str, key: &str) {
+        self.all([path(parent, key)]);
+    }
+
+    fn all(&mut self, names: impl IntoIterator<Item = Cow<'static, str>>) {
+        for name in names {
+            if !self.0.contains(&name) {
+                self.0.push(name);
+            }
+        }
+    }
 }
 
 /// A field's path for `x-gateway-dropped-params`. A key is the caller's text: one that does not look
@@ -452,84 +440,6 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 impl<'de> serde::Deserialize<'de> for Str<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(CowVisitor).map(Str)
-    }
-}
-
-/// Message fields of later versions; `null` (and an empty list, which SDKs send) asks for nothing.
-const MESSAGE_UNSUPPORTED: [&str; 7] =
-    ["tool_calls", "tool_call_id", "function_call", "audio", "refusal", "reasoning_content", "reasoning"];
-
-impl<'de> serde::Deserialize<'de> for Message<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Message<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a message object with `role` and `content`")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Message<'de>, M::Error> {
-                let mut message =
-                    Message { role: None, content: None, name: None, unsupported: None, unknown: Vec::new() };
-                while let Some(Key(key)) = map.next_key()? {
-                    match &*key {
-                        "role" => message.role = map.next_value::<Option<Str>>()?.map(|s| s.0),
-                        "content" => message.content = map.next_value()?,
-                        "name" => message.name = map.next_value()?,
-                        key => match MESSAGE_UNSUPPORTED.iter().find(|name| **name == key) {
-                            Some(name) => {
-                                let value: Option<&RawValue> = map.next_value()?;
-                                if value.is_some_and(|v| v.get() != "[]") {
-                                    message.unsupported = message.unsupported.or(Some(name));
-                                }
-                            }
-                            None => {
-                                map.next_value::<IgnoredAny>()?;
-                                message.unknown.push(path("messages", key));
-                            }
-                        },
-                    }
-                }
-                Ok(message)
-            }
-        }
-        deserializer.deserialize_map(Fields)
-    }
-}
-
-struct ContentPart<'a> {
-    kind: Option<Cow<'a, str>>,
-    text: Option<&'a RawValue>,
-    unknown: Vec<Cow<'static, str>>,
-}
-
-impl<'de> serde::Deserialize<'de> for ContentPart<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = ContentPart<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a content part: an object with a `type`")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<ContentPart<'de>, M::Error> {
-                let mut part = ContentPart { kind: None, text: None, unknown: Vec::new() };
-                while let Some(Key(key)) = map.next_key()? {
-                    match &*key {
-                        "type" => part.kind = map.next_value::<Option<Str>>()?.map(|s| s.0),
-                        "text" => part.text = map.next_value()?,
-                        key => {
-                            map.next_value::<IgnoredAny>()?;
-                            part.unknown.push(path("messages.content", key));
-                        }
-                    }
-                }
-                Ok(part)
-            }
-        }
-        deserializer.deserialize_map(Fields)
     }
 }
 
