@@ -3,7 +3,6 @@
 use crate::client::{Delivery, Dialect, Reply};
 use crate::gateway::Setup;
 use reqwest::Method;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,14 +23,9 @@ const CLOSING: &str = concat!(
 );
 
 /// An Anthropic that begins, pings ten times at a pace, and ends. Serves one call.
-async fn slow_thinker() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move {
-        let (socket, _) = listener.accept().await.expect("one call");
-        answer(socket).await.expect("the gateway stays to the end");
-    });
-    address
+async fn slow_thinker(listener: TcpListener) {
+    let (socket, _) = listener.accept().await.expect("one call");
+    answer(socket).await.expect("the gateway stays to the end");
 }
 
 async fn answer(mut socket: TcpStream) -> std::io::Result<()> {
@@ -50,14 +44,16 @@ async fn answer(mut socket: TcpStream) -> std::io::Result<()> {
 
 #[tokio::test]
 async fn pings_keep_a_stream_alive_beyond_the_idle_deadline() {
-    let upstream = slow_thinker().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let upstream = listener.local_addr().expect("bound");
     let gateway = Setup::new()
         .env("ANTHROPIC_BASE_URL", format!("http://{upstream}"))
         .env("UPSTREAM_FIRST_BYTE_TIMEOUT_S", 1)
         .start()
         .await;
     let ask = Dialect::OpenAi.ask("claude-opus-4-6", "think", Delivery::Stream);
-    let reply = Reply::of(gateway.request(Method::POST, Dialect::OpenAi.path()).json(&ask)).await;
+    let request = gateway.request(Method::POST, Dialect::OpenAi.path()).json(&ask);
+    let (reply, ()) = tokio::join!(Reply::of(request), slow_thinker(listener));
     assert_eq!(Dialect::OpenAi.text(&reply), "before after");
     assert!(Dialect::OpenAi.is_end(&reply.last_event()), "{}", reply.text());
     gateway.until_idle().await;
