@@ -69,6 +69,8 @@ pub struct Breaker {
     phase: Phase,
     epoch: u32,
     trips: u32,
+    /// Failures since the last success, the probes' among them.
+    row: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,11 +134,9 @@ impl Breaker {
         self.epoch
     }
 
+    /// Failures since the last success: those that opened it, and each failed probe.
     pub fn consecutive_failures(&self) -> u32 {
-        match self.phase {
-            Phase::Closed { failures } => failures,
-            Phase::Open { .. } | Phase::HalfOpen { .. } => 0,
-        }
+        self.row
     }
 
     /// Asks to make a call. `Err` says until when the answer stays no, `None` inside it that a probe is
@@ -163,6 +163,16 @@ impl Breaker {
         if ticket.epoch != self.epoch {
             return (self, None);
         }
+        let row = match event {
+            Event::Failed => self.row.saturating_add(1),
+            Event::Succeeded => 0,
+            Event::Misconfigured | Event::Abandoned => self.row,
+        };
+        let (next, change) = self.moved(event, now, rule, jitter);
+        (Breaker { row, ..next }, change)
+    }
+
+    fn moved(self, event: Event, now: Instant, rule: &Rule, jitter: u64) -> (Breaker, Option<Change>) {
         match (self.phase, event) {
             (Phase::Closed { failures }, Event::Failed) if failures.saturating_add(1) < rule.failures => {
                 (Breaker { phase: Phase::Closed { failures: failures + 1 }, ..self }, None)
@@ -173,7 +183,7 @@ impl Breaker {
             }
             (Phase::Closed { .. }, Event::Succeeded) => (Breaker { phase: Phase::default(), ..self }, None),
             (Phase::HalfOpen { .. }, Event::Succeeded) => (
-                Breaker { phase: Phase::default(), epoch: self.epoch.wrapping_add(1), trips: 0 },
+                Breaker { phase: Phase::default(), epoch: self.epoch.wrapping_add(1), trips: 0, row: 0 },
                 Some(Change::Closed),
             ),
             (Phase::HalfOpen { .. }, Event::Failed) => self.open(Cause::Failures, now, rule, jitter),
@@ -219,6 +229,7 @@ impl Breaker {
     fn released(self, now: Instant) -> Breaker {
         match self.phase {
             Phase::HalfOpen { cause } => Breaker {
+                row: self.row,
                 phase: Phase::Open { until: now, cause },
                 epoch: self.epoch.wrapping_add(1),
                 trips: self.trips,
@@ -234,6 +245,7 @@ impl Breaker {
         };
         let until = now + rule.cooldown_after(self.trips, jitter);
         let next = Breaker {
+            row: self.row,
             phase: Phase::Open { until, cause },
             epoch: self.epoch.wrapping_add(1),
             trips: self.trips.saturating_add(1),

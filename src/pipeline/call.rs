@@ -406,6 +406,10 @@ pub(super) fn whole(attempting: Attempting) -> Sent<Vec<Event>> {
         let read = async {
             let reply = permit.send(&client, call, &limits).await?;
             let mut reply = accepted(reply, codec, &limits).await?;
+            // A page of some proxy between, say; an absent type is taken for JSON.
+            if reply.header("content-type").is_some_and(|kind| !kind.contains("json")) {
+                return Err(Fault::new(FaultClass::Broken, Some(200)));
+            }
             reply.whole(max_body, limits.total).await
         };
         let body = read.await;
