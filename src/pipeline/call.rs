@@ -165,6 +165,7 @@ impl Calling {
         let candidate = &self.plan[index];
         let upstream = self.upstream(index);
         let reasoning = candidate.route.abilities.known(Ability::Reasoning) == Some(true);
+        let asked_tier = self.conversation.sampling.service_tier;
         let target = Target {
             model: &candidate.route.wire_model,
             output_bound: candidate.output_bound,
@@ -173,6 +174,7 @@ impl Calling {
             efforts: candidate.route.efforts,
             stream: self.stream,
             stream_usage: upstream.stream_usage,
+            tier_is_priced: asked_tier.is_some_and(|tier| candidate.route.price.lists(tier)),
             api_version: &upstream.api_version,
         };
         let call = upstream.codec.encode(&self.conversation, &target);

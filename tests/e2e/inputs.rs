@@ -181,7 +181,7 @@ async fn a_field_out_of_its_range_is_named() {
         (message(json!({"role": "user", "content": 1})), "messages[0].content"),
         (message(json!({"role": "user", "content": {"type": "text"}})), "messages[0].content"),
         (message(json!({"role": "user", "content": []})), "messages[0].content"),
-        (message(json!({"role": "user", "content": [MARKER]})), "messages[0].content"),
+        (message(json!({"role": "user", "content": [MARKER]})), "messages[0].content[0]"),
         (message(json!({"role": "user", "content": [{"text": MARKER}]})), "messages[0].content[0].type"),
         (message(json!({"role": "user", "content": [{"type": "text"}]})), "messages[0].content[0].text"),
         (message(json!({"role": "user", "content": MARKER, "name": 1})), "messages[0].name"),
@@ -197,6 +197,47 @@ async fn a_field_out_of_its_range_is_named() {
         (json!({"stop": ["a", "b", "c", "d", MARKER]}), "stop"),
         (json!({"stop": ["a", 1]}), "stop[1]"),
         (json!({"stream_options": {"include_usage": MARKER}}), "stream_options.include_usage"),
+        (json!({"tools": []}), "tools"),
+        (json!({"tools": [{"type": "function"}]}), "tools[0].function"),
+        (json!({"tools": [{"type": "function", "function": {"name": "a b"}}]}), "tools[0].function.name"),
+        (
+            json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": MARKER}}]}),
+            "tools[0].function.parameters",
+        ),
+        (json!({"tool_choice": "required"}), "tool_choice"),
+        (json!({"tool_choice": MARKER}), "tool_choice"),
+        (json!({"response_format": {"type": MARKER}}), "response_format.type"),
+        (json!({"response_format": {"type": "json_schema"}}), "response_format.json_schema"),
+        (
+            json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}}),
+            "response_format.json_schema.schema",
+        ),
+        (json!({"reasoning_effort": MARKER}), "reasoning_effort"),
+        (message(json!({"role": "tool", "content": MARKER})), "messages[0].tool_call_id"),
+        (
+            message(json!({"role": "assistant", "content": null, "tool_calls": [{"type": "function"}]})),
+            "messages[0].tool_calls[0].id",
+        ),
+        (
+            message(json!({"role": "user", "content": MARKER, "tool_call_id": "c"})),
+            "messages[0].tool_call_id",
+        ),
+        (
+            message(
+                json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": MARKER}}]}),
+            ),
+            "messages[0].content[0].image_url.url",
+        ),
+        (
+            message(
+                json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,%%"}}]}),
+            ),
+            "messages[0].content[0].image_url.url",
+        ),
+        (
+            message(json!({"role": "user", "content": [{"type": "text", "text": MARKER}, {"type": "file"}]})),
+            "messages[0].content[1].file",
+        ),
     ] {
         for dialect in DIALECTS {
             let case = format!("{fields}, {dialect:?}");
@@ -214,41 +255,24 @@ async fn what_this_version_cannot_do_is_refused_and_never_dropped() {
     let gateway = Gateway::start().await;
     let message = |message: Value| json!({"messages": [message]});
     for (fields, field) in [
-        (json!({"tools": [{"type": "function", "function": {"name": MARKER}}]}), "tools"),
-        (json!({"tool_choice": "required"}), "tool_choice"),
+        (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
+        (json!({"tool_choice": {"type": "allowed_tools"}}), "tool_choice.type"),
         (json!({"functions": [{"name": MARKER}]}), "functions"),
-        (json!({"response_format": {"type": "json_object"}}), "response_format"),
-        (
-            json!({"response_format": {"type": "json_schema", "json_schema": {"name": MARKER}}}),
-            "response_format",
-        ),
-        (json!({"n": 2}), "n"),
         (json!({"capability": "code"}), "capability"),
-        (json!({"reasoning_effort": "high"}), "reasoning_effort"),
         (json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}), "thinking"),
         (json!({"logprobs": true}), "logprobs"),
         (json!({"modalities": ["text", "audio"]}), "modalities"),
-        (json!({"service_tier": "priority"}), "service_tier"),
+        (json!({"service_tier": "batch"}), "service_tier"),
         (json!({"web_search_options": {}}), "web_search_options"),
         (json!({"store": true}), "store"),
-        (message(json!({"role": "tool", "content": MARKER})), "messages[0].role"),
+        (message(json!({"role": "function", "content": MARKER})), "messages[0].role"),
         (
-            message(json!({"role": "tool", "tool_call_id": MARKER, "content": MARKER})),
-            "messages[0].tool_call_id",
+            message(json!({"role": "assistant", "content": MARKER, "audio": {"id": MARKER}})),
+            "messages[0].audio",
         ),
         (
-            message(json!({"role": "assistant", "content": null, "tool_calls": [{"id": MARKER}]})),
-            "messages[0].tool_calls",
-        ),
-        (
-            message(
-                json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": MARKER}}]}),
-            ),
-            "messages[0].content[0].type",
-        ),
-        (
-            message(json!({"role": "user", "content": [{"type": "text", "text": MARKER}, {"type": "file"}]})),
-            "messages[0].content[1].type",
+            message(json!({"role": "user", "content": [{"type": "file", "file": {"file_id": MARKER}}]})),
+            "messages[0].content[0].file.file_id",
         ),
         (message(json!({"role": "user", "content": [{"type": MARKER}]})), "messages[0].content[0].type"),
     ] {

@@ -13,6 +13,7 @@
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`sdk`] | the official SDKs against the demo |
+//! | [`tools`] | tools, images, schemas and thinking, to each provider |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
@@ -29,3 +30,4 @@ mod pings;
 mod sdk;
 mod shutdown;
 mod streams;
+mod tools;

@@ -50,6 +50,7 @@ mod tests {
             efforts: gateway_core::catalog::Efforts::NONE,
             stream: false,
             stream_usage: true,
+            tier_is_priced: false,
             api_version: "2024-10-21",
         };
         let call = AzureOpenAi.encode(&Conversation::default(), &target);

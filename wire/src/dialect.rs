@@ -99,6 +99,8 @@ pub struct Target<'a> {
     pub stream: bool,
     /// Ask an OpenAI-style stream for its usage; off for compatible servers that refuse it.
     pub stream_usage: bool,
+    /// Whether the model has a price in the service tier that was asked for.
+    pub tier_is_priced: bool,
     /// Azure's `api-version`.
     pub api_version: &'a str,
 }

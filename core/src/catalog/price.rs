@@ -136,6 +136,11 @@ impl Price {
         }
     }
 
+    /// Whether the tier has a price of its own here.
+    pub fn lists(&self, tier: ServiceTier) -> bool {
+        self.tiers.iter().any(|(listed, _)| *listed == tier)
+    }
+
     /// What holds for a prompt of that size in that service tier. A tier that is not listed costs the
     /// standard price; where a long prompt meets a listed tier, the dearer of the two, kind by kind,
     /// since no list says what both together cost.

@@ -136,7 +136,11 @@ fn bodies_as_written_are_described() {
         let facts = facts(&usage);
         for (name, codec) in [("CompleteAnswer", &Native as &dyn Inbound), ("ChatAnswer", &OpenAiChat)] {
             let whole = Whole {
-                choices: vec![Choice { texts: vec![Text::new("x")], stop: Some(StopReason::Length) }],
+                choices: vec![Choice {
+                    texts: vec![Text::new("x")],
+                    stop: Some(StopReason::Length),
+                    ..Choice::default()
+                }],
                 usage,
                 upstream_model: None,
             };
@@ -291,6 +295,7 @@ fn full_usage() -> Usage {
         audio_input: Some(1),
         audio_output: Some(1),
         web_searches: Some(1),
+        service_tier: None,
     }
 }
 

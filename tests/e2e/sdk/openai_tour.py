@@ -93,9 +93,9 @@ def errors():
     bad, absent = openai.BadRequestError, openai.NotFoundError
     refused(bad, "invalid_field", "temperature", lambda: create(model="gpt-4o", messages=hi, temperature=3))
     refused(bad, "invalid_field", "messages", lambda: create(model="gpt-4o", messages=[]))
-    refused(bad, "unsupported", "n", lambda: create(model="gpt-4o", messages=hi, n=2))
-    tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
-    refused(bad, "unsupported", "tools", lambda: create(model="gpt-4o", messages=hi, tools=tools))
+    refused(bad, "unsupported", "logprobs", lambda: create(model="gpt-4o", messages=hi, logprobs=True))
+    tools = [{"type": "web_search"}]
+    refused(bad, "unsupported", "tools[0].type", lambda: create(model="gpt-4o", messages=hi, tools=tools))
     refused(bad, "unpriced_model", "model", lambda: create(model="openai/gpt-99", messages=hi))
     refused(absent, "model_not_found", "model", lambda: create(model="gpt-99", messages=hi))
     refused(absent, "model_not_found", "model", lambda: client().models.retrieve("gpt-99"))

@@ -16,6 +16,7 @@ const TARGET: Target = Target {
     efforts: Efforts::NONE,
     stream: false,
     stream_usage: true,
+    tier_is_priced: false,
     api_version: "",
 };
 

@@ -13,6 +13,7 @@ const TARGET: Target = Target {
     sampling: true,
     stream: false,
     stream_usage: true,
+    tier_is_priced: false,
     api_version: "",
 };
 

@@ -266,6 +266,15 @@ impl Writer<'_> {
         }
     }
 
+    /// A tier without a price is not asked for: its cost would not be known.
+    fn tier_goes(&mut self, tier: ServiceTier) -> bool {
+        let goes = self.target.tier_is_priced && matches!(tier, ServiceTier::Flex | ServiceTier::Priority);
+        if !goes && tier != ServiceTier::Standard {
+            self.drop("service_tier");
+        }
+        goes
+    }
+
     fn sampling(&mut self, json: &mut Json) {
         let sampling = &self.conversation.sampling;
         let target = self.target;
@@ -294,11 +303,10 @@ impl Writer<'_> {
         if let Some(choices) = sampling.choices.filter(|choices| *choices > 1) {
             json.integer("n", u64::from(choices));
         }
-        match sampling.service_tier {
+        match sampling.service_tier.filter(|tier| self.tier_goes(*tier)) {
             Some(ServiceTier::Flex) => json.raw("service_tier", br#""flex""#),
             Some(ServiceTier::Priority) => json.raw("service_tier", br#""priority""#),
-            Some(ServiceTier::Batch | ServiceTier::Fast) => self.drop("service_tier"),
-            Some(ServiceTier::Standard) | None => {}
+            _ => {}
         }
         if !sampling.stop.is_empty() {
             if target.reasons() {
