@@ -200,7 +200,9 @@ fn compare(name: &str, events: &[Event], want: &reading::Reading) -> bool {
     let texts: Vec<String> = whole
         .choices
         .iter()
-        .map(|choice| choice.texts.iter().map(|text| text.decoded().into_owned()).collect())
+        .map(|choice| {
+            choice.texts.iter().chain(&choice.refusals).map(|text| text.decoded().into_owned()).collect()
+        })
         .collect();
     assert_eq!(texts, want.texts, "{name}");
     assert!(whole.choices.iter().all(|choice| choice.stop.is_some()), "{name}: a choice without its reason");

@@ -68,8 +68,8 @@ pub(super) fn media_bytes(conversation: &Conversation) -> usize {
         .sum()
 }
 
-/// Writes `systemInstruction` and `contents`. Where nobody but the operator spoke, that is the user's content,
-/// since Gemini wants one.
+/// Writes `systemInstruction` and `contents`. Where nobody but the operator spoke, that is the user's
+/// content, since Gemini wants one.
 pub(super) fn write(
     conversation: &Conversation,
     target: &Target,
@@ -165,15 +165,12 @@ impl<'a> Writer<'a, '_> {
         if speaker == Speaker::Tools {
             self.results(content, parts);
         } else {
-            let calls = content.iter().filter_map(|(_, piece)| match piece {
-                Piece::Call(call) => Some(*call),
-                _ => None,
-            });
-            let calls: Vec<&ToolCall> = calls.collect();
-            let first = calls.first().copied();
+            let mut calls = Vec::new();
             array(content, parts, |(_, piece), out| {
-                let is_first = matches!(piece, Piece::Call(call) if first.is_some_and(|first| std::ptr::eq(*call, first)));
-                self.part(*piece, is_first, out);
+                self.part(*piece, calls.is_empty(), out);
+                if let Piece::Call(call) = piece {
+                    calls.push(*call);
+                }
             });
             if !calls.is_empty() {
                 self.calls = calls;
@@ -182,12 +179,12 @@ impl<'a> Writer<'a, '_> {
         json.end();
     }
 
-    fn part(&mut self, piece: Piece<'a>, is_first_call: bool, out: &mut Vec<u8>) {
+    fn part(&mut self, piece: Piece<'a>, has_no_call_yet: bool, out: &mut Vec<u8>) {
         let mut json = Json::object(out);
         match piece {
             Piece::Text(text) => json.text("text", text),
             Piece::Media(media) => write_media(media, &mut json),
-            Piece::Call(call) => self.call(call, is_first_call, &mut json),
+            Piece::Call(call) => self.call(call, has_no_call_yet, &mut json),
             Piece::Result(result) => self.result(result, None, &mut json),
         }
         json.end();

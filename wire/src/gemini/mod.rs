@@ -2,7 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `request` | the body's frame and its generation config; `contents` the turns, `tools` the functions, `thinking` how much the model may think |
+//! | `request` | the body's frame and its generation config |
+//! | `contents`, `tools`, `thinking` | the turns; the functions; how much the model may think |
 //! | `response` | what an answer says so far; `call` the function calls in it, `usage` the counters |
 //! | `stream` | the frames of a stream; `form` reads those that differ in text and counters alone |
 //! | `fault` | errors |
@@ -48,5 +49,5 @@ impl Outbound for Gemini {
     }
 }
 
-//#[cfg(test)]
-//mod tests;
+#[cfg(test)]
+mod tests;

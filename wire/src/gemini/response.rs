@@ -197,15 +197,10 @@ impl Tally {
         self.chunk(chunk, data, out)
     }
 
-    /// Whether a text of the first choice means itself and nothing else.
-    pub(super) fn takes_text(&self) -> bool {
-        let goes_on = |choice: &Choice| choice.reason.is_none() && !choice.is_thinking;
-        !self.failed && self.choices.first().is_some_and(goes_on)
-    }
-
-    /// The counters of the latest chunk, where a text was all it said.
+    /// The counters of the latest chunk, where it said a text and went on.
     pub(super) fn plain_counters(&self) -> Option<Counters> {
-        self.plain.filter(|_| self.takes_text())
+        let goes_on = self.choices.first().is_some_and(|choice| choice.reason.is_none());
+        self.plain.filter(|_| goes_on)
     }
 
     /// Takes a text of the first choice, and the counters that came with it.

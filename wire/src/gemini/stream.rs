@@ -11,14 +11,14 @@ use gateway_core::fault::Fault;
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     tally: Tally,
-    /// Of the latest frame that was parsed, where it was of a kind that repeats.
+    /// Of the latest frame that was parsed, where it was a text amid an answer: what it changed is done,
+    /// so that frames of its form mean their text and counters alone.
     form: Option<Form>,
 }
 
 impl Decode for Reader {
     fn frame(&mut self, frame: &Frame, out: &mut Vec<Event>) -> Result<(), Fault> {
-        if self.tally.takes_text()
-            && let Some(form) = &self.form
+        if let Some(form) = &self.form
             && let Some((text, counters)) = form.read(&frame.data)
         {
             self.tally.text(text, &counters, out);

@@ -1,5 +1,6 @@
 //! The counters of an answer.
 
+use gateway_core::catalog::ServiceTier;
 use gateway_core::usage::Usage;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
@@ -20,6 +21,17 @@ pub(super) struct Counters {
     cached_audio: Option<Audio>,
     #[serde(rename = "candidatesTokensDetails")]
     made_audio: Option<Audio>,
+    service_tier: Option<Tier>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Tier {
+    Standard,
+    Flex,
+    Priority,
+    #[serde(other)]
+    Unknown,
 }
 
 /// Of a counter's details by modality, the audio tokens: they alone have a price of their own.
@@ -83,6 +95,7 @@ impl Counters {
         take(&mut self.prompt_audio, later.prompt_audio);
         take(&mut self.cached_audio, later.cached_audio);
         take(&mut self.made_audio, later.made_audio);
+        take(&mut self.service_tier, later.service_tier);
     }
 
     pub(super) fn usage(&self) -> Usage {
@@ -106,7 +119,12 @@ impl Counters {
             audio_input: some(audio_input),
             audio_output: some(audio(self.made_audio)),
             web_searches: None,
-            service_tier: None,
+            service_tier: match self.service_tier {
+                Some(Tier::Standard) => Some(ServiceTier::Standard),
+                Some(Tier::Flex) => Some(ServiceTier::Flex),
+                Some(Tier::Priority) => Some(ServiceTier::Priority),
+                Some(Tier::Unknown) | None => None,
+            },
         }
     }
 }

@@ -307,7 +307,10 @@ fn push_message(
     for call in message.tool_calls.into_iter().flatten() {
         calls.push(choice, call, body, out)?;
     }
-    if let Some(function) = message.function_call {
+    // Some servers write every field that the dialect ever had, empty.
+    let is_blank = |raw: Option<&RawValue>| raw.is_none_or(|raw| matches!(raw.get(), "\"\"" | "null"));
+    let function = message.function_call.filter(|f| !(is_blank(f.name) && is_blank(f.arguments)));
+    if let Some(function) = function {
         let call = CallBody { index: Some(0), id: None, function: Some(function), extra_content: None };
         calls.push(choice, call, body, out)?;
     }
