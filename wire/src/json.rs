@@ -36,12 +36,16 @@ impl Flaw {
     }
 }
 
-/// Looks a whole body over; linear in its length.
-pub fn check(body: &[u8]) -> Result<(), Flaw> {
-    if let Err(error) = std::str::from_utf8(body) {
-        return Err(Flaw::NotUtf8 { at: error.valid_up_to() });
-    }
-    Scan { body, at: 0, levels: Vec::new(), keys: Vec::new() }.run()
+/// Looks a whole body over, and hands it out as the text that it is; linear in its length.
+pub fn check(body: &[u8]) -> Result<&str, Flaw> {
+    let text = std::str::from_utf8(body).map_err(|error| Flaw::NotUtf8 { at: error.valid_up_to() })?;
+    Scan { body, at: 0, levels: Vec::new(), keys: Vec::new() }.run()?;
+    Ok(text)
+}
+
+/// Reads an answer; `None` where it is not what it should be. UTF-8 is checked once, not string by string.
+pub(crate) fn read<'de, T: serde::Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
+    serde_json::from_str(std::str::from_utf8(json).ok()?).ok()
 }
 
 struct Scan<'a> {

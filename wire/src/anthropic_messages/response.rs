@@ -2,6 +2,7 @@
 
 use super::fault;
 use crate::dialect::MAX_CHOICES;
+use crate::json;
 use bytes::Bytes;
 use gateway_core::catalog::ServiceTier;
 use gateway_core::conversation::{Event, StopReason, Text};
@@ -91,7 +92,7 @@ pub(super) fn broken() -> Fault {
 }
 
 pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
-    let read: Answer = serde_json::from_slice(body).map_err(|_| broken())?;
+    let read: Answer = json::read(body).ok_or_else(broken)?;
     if let Some(error) = read.error {
         return Err(fault::within_answer(&error));
     }

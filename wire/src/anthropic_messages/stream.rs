@@ -5,6 +5,7 @@ use super::response::{
     Block, BlockKind, Counters, Reason, broken, push_text, redacted, start, text, tool_use,
 };
 use crate::dialect::Decode;
+use crate::json;
 use crate::sse::Frame;
 use crate::template::Template;
 use gateway_core::conversation::{Event, Text};
@@ -146,10 +147,13 @@ fn read(data: &[u8]) -> Result<Option<Step<'_>>, Fault> {
         #[serde(rename = "type")]
         kind: Kind,
     }
-    serde_json::from_slice(data).map(Some).or_else(|_| match serde_json::from_slice(data) {
-        Ok(OnlyKind { kind: Kind::Unknown }) => Ok(None),
-        _ => Err(broken()),
-    })
+    match json::read(data) {
+        Some(step) => Ok(Some(step)),
+        None => match json::read(data) {
+            Some(OnlyKind { kind: Kind::Unknown }) => Ok(None),
+            _ => Err(broken()),
+        },
+    }
 }
 
 impl Reader {

@@ -1,6 +1,7 @@
 //! Reads what OpenAI, Azure and compatible servers answer: whole bodies and chunks.
 
 use crate::dialect::{Decode, MAX_CHOICES};
+use crate::json;
 use crate::sse::Frame;
 use crate::template::Template;
 use bytes::Bytes;
@@ -132,7 +133,7 @@ fn broken() -> Fault {
 }
 
 pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
-    let read: Body = serde_json::from_slice(body).map_err(|_| broken())?;
+    let read: Body = json::read(body).ok_or_else(broken)?;
     if let Some(error) = read.error {
         return Err(super::fault::within_answer(error.get()));
     }
@@ -190,7 +191,7 @@ impl Decode for Reader {
             return self.finish(out);
         }
         let before = out.len();
-        let read: Body = serde_json::from_slice(&frame.data).map_err(|_| broken())?;
+        let read: Body = json::read(&frame.data).ok_or_else(broken)?;
         let is_error_event = frame.event.as_deref() == Some(b"error");
         if read.error.is_some() || is_error_event {
             // An `event: error` without an `error` tells of it in its own fields.

@@ -32,8 +32,8 @@ pub(crate) enum Dialect {
 
 /// Decodes a body; every text in the result is a slice of it.
 pub(crate) fn decode(body: &Bytes, dialect: Dialect) -> Result<Asked, Malformed> {
-    json::check(body).map_err(|flaw| flawed(body, &flaw))?;
-    let mut reader = serde_json::Deserializer::from_slice(body);
+    let text = json::check(body).map_err(|flaw| flawed(body, &flaw))?;
+    let mut reader = serde_json::Deserializer::from_str(text);
     let read = BodySeed { dialect }.deserialize(&mut reader).and_then(|raw| reader.end().map(|()| raw));
     match read {
         Ok(raw) => raw.into_asked(body, dialect),
