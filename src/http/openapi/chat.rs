@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions` and its bodies.
 #![expect(dead_code, reason = "described here, made by hand in wire")]
 
-use super::native::{FinishReason, Message, Sampling};
+use super::native::{FinishReason, Message, Sampling, ToolCall};
 use utoipa::ToSchema;
 
 /// Ask a model, in OpenAI's dialect
@@ -46,6 +46,9 @@ pub(super) struct ChatRequest {
     #[schema(default = false)]
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
+    /// Answers to make. More than one is served by providers that know it.
+    #[schema(minimum = 1, maximum = 128, default = 1)]
+    n: Option<u32>,
     #[serde(flatten)]
     sampling: Sampling,
 }
@@ -101,11 +104,19 @@ pub(super) struct Choice {
 pub(super) struct ChoiceMessage {
     #[schema(example = "assistant")]
     role: String,
-    /// A provider's refusal in words stands here too.
-    content: String,
-    /// Always null in this version.
+    /// Null beside calls or a refusal without a text.
+    #[schema(required = true)]
+    content: Option<String>,
     #[schema(required = true)]
     refusal: Option<String>,
+    /// What the model thought, where its provider shows it.
+    #[schema(nullable = false)]
+    reasoning_content: Option<String>,
+    /// The same with its signature, to be sent back in the assistant's message.
+    #[schema(value_type = Option<Vec<Object>>, nullable = false)]
+    thinking_blocks: Option<Vec<serde_json::Value>>,
+    #[schema(nullable = false)]
+    tool_calls: Option<Vec<ToolCall>>,
 }
 
 /// Details that the provider did not report are absent.
@@ -170,6 +181,33 @@ pub(super) struct ChunkDelta {
     content: Option<String>,
     /// Null, in the first chunk.
     refusal: Option<String>,
+    #[schema(nullable = false)]
+    reasoning_content: Option<String>,
+    /// A block of thinking that is over, with its signature.
+    #[schema(value_type = Option<Vec<Object>>, nullable = false)]
+    thinking_blocks: Option<Vec<serde_json::Value>>,
+    #[schema(nullable = false)]
+    tool_calls: Option<Vec<CallPiece>>,
+}
+
+/// A piece of a call: the first one has its id and name, the others more of the arguments.
+#[derive(ToSchema)]
+pub(super) struct CallPiece {
+    index: u32,
+    #[schema(nullable = false)]
+    id: Option<String>,
+    #[schema(nullable = false)]
+    r#type: Option<String>,
+    function: FunctionPiece,
+    #[schema(value_type = Option<Object>, nullable = false)]
+    extra_content: Option<serde_json::Value>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct FunctionPiece {
+    #[schema(nullable = false)]
+    name: Option<String>,
+    arguments: String,
 }
 
 /// What response headers say of an answer in one piece.

@@ -3,6 +3,7 @@
 
 use super::errors::NativeError;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Ask a model, in the gateway's own dialect
@@ -55,7 +56,7 @@ pub(super) struct CompleteRequest {
     sampling: Sampling,
     /// Accepted and not recorded by this version: a warning in the answer says so.
     #[schema(value_type = Option<Object>)]
-    metadata: Option<serde_json::Value>,
+    metadata: Option<Value>,
     /// Accepted for old clients; the key decides. A different one is named in `warnings`.
     team_id: Option<String>,
 }
@@ -85,11 +86,76 @@ pub(super) struct Sampling {
     user: Option<String>,
     /// Token ids and biases (a hint).
     #[schema(value_type = Option<Object>)]
-    logit_bias: Option<serde_json::Value>,
+    logit_bias: Option<Value>,
     /// A hint.
     safety_identifier: Option<String>,
     /// A hint.
     prompt_cache_key: Option<String>,
+    /// A hint.
+    verbosity: Option<String>,
+    /// A hint that Anthropic and Gemini know.
+    top_k: Option<u64>,
+    /// Functions that the model may call. Tools that a provider hosts are not served.
+    #[schema(min_items = 1)]
+    tools: Option<Vec<Tool>>,
+    /// `auto`, `none`, `required`, or `{"type":"function","function":{"name":…}}`.
+    #[schema(value_type = Option<Object>)]
+    tool_choice: Option<Value>,
+    /// `false`: one call at a time.
+    parallel_tool_calls: Option<bool>,
+    /// The form of the answer. A provider that cannot keep to it is no candidate.
+    response_format: Option<ResponseFormat>,
+    /// `none`, `minimal`, `low`, `medium`, `high`, `xhigh` or `max`; dropped, and named, where the model has
+    /// no such level.
+    #[schema(example = "low")]
+    reasoning_effort: Option<String>,
+    /// `auto`, `default`, `flex` or `priority`; the last two are dropped, and named, where the model has no
+    /// price for them.
+    #[schema(example = "auto")]
+    service_tier: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Tool {
+    #[schema(inline)]
+    r#type: FunctionType,
+    function: ToolFunction,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum FunctionType {
+    Function,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ToolFunction {
+    /// Letters, digits, `_` and `-`. A name that a provider would refuse goes out as another and comes back
+    /// as it was.
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+    description: Option<String>,
+    /// A JSON schema.
+    #[schema(value_type = Option<Object>)]
+    parameters: Option<Value>,
+    strict: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum ResponseFormat {
+    Text,
+    JsonObject,
+    JsonSchema { json_schema: JsonSchema },
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct JsonSchema {
+    name: Option<String>,
+    description: Option<String>,
+    #[schema(value_type = Object)]
+    schema: Value,
+    strict: Option<bool>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -102,9 +168,45 @@ pub(super) enum Stop {
 #[derive(ToSchema)]
 pub(super) struct Message {
     role: Role,
-    content: Content,
+    /// May be null beside `tool_calls`.
+    content: Option<Content>,
     /// Who speaks, among several of one role.
     name: Option<String>,
+    /// Of an assistant: the calls that it made, as they were answered.
+    tool_calls: Option<Vec<ToolCall>>,
+    /// Of a tool: the id of the call that this is the result of.
+    tool_call_id: Option<String>,
+    /// Of an assistant: its refusal.
+    refusal: Option<String>,
+    /// Of an assistant: its thinking, as it was answered; it goes back to the provider that signed it.
+    #[schema(value_type = Option<Vec<Object>>)]
+    thinking_blocks: Option<Vec<Value>>,
+}
+
+/// A call of a function.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ToolCall {
+    id: String,
+    #[schema(inline)]
+    r#type: FunctionType,
+    function: CalledFunction,
+    /// A provider's signature of the call (`{"google":{"thought_signature":…}}`): send it back as it came.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    extra_content: Option<Value>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct CalledFunction {
+    name: String,
+    /// OpenAI's dialect: JSON in a string. Native: an object; a string only where the model wrote something else.
+    arguments: CallArguments,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum CallArguments {
+    Encoded(String),
+    Object(std::collections::BTreeMap<String, Value>),
 }
 
 #[derive(Serialize, ToSchema)]
@@ -114,27 +216,61 @@ pub(super) enum Role {
     Developer,
     User,
     Assistant,
+    Tool,
 }
 
-/// A text, or a list of text parts.
+/// A text, or a list of parts.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum Content {
     Text(String),
-    Parts(Vec<TextPart>),
+    Parts(Vec<ContentPart>),
 }
 
 #[derive(Serialize, ToSchema)]
-pub(super) struct TextPart {
-    #[schema(inline)]
-    r#type: TextType,
-    text: String,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum ContentPart {
+    Text {
+        text: String,
+    },
+    /// Of a user.
+    ImageUrl {
+        image_url: ImageUrl,
+    },
+    /// Of a user: a PDF.
+    File {
+        file: File,
+    },
+    /// Of a user.
+    InputAudio {
+        input_audio: InputAudio,
+    },
+    /// Of an assistant.
+    Refusal {
+        refusal: String,
+    },
 }
 
 #[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum TextType {
-    Text,
+pub(super) struct ImageUrl {
+    /// A data URL (`data:image/png;base64,…`), or an address that the provider fetches.
+    url: String,
+    detail: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct File {
+    /// A data URL (`data:application/pdf;base64,…`).
+    file_data: String,
+    filename: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct InputAudio {
+    /// Base64.
+    data: String,
+    /// `wav` or `mp3`.
+    format: String,
 }
 
 #[derive(ToSchema)]
@@ -162,6 +298,9 @@ pub(super) struct CompleteAnswer {
     /// The request id, as in `x-request-id`.
     id: String,
     content: String,
+    /// Absent where the model called none.
+    #[schema(nullable = false)]
+    tool_calls: Option<Vec<ToolCall>>,
     #[serde(flatten)]
     outcome: Outcome,
 }
@@ -189,6 +328,7 @@ pub(super) struct Outcome {
 pub(super) enum FinishReason {
     Stop,
     Length,
+    ToolCalls,
     ContentFilter,
 }
 
@@ -252,6 +392,8 @@ pub(super) enum CompleteEvent {
     /// Before any text.
     Start(Start),
     Delta(Delta),
+    /// A call, whole.
+    ToolCall(StreamedCall),
     /// The answer is whole.
     Done(Done),
     /// The answer broke off; nothing follows.
@@ -268,6 +410,15 @@ pub(super) struct Start {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Delta {
     text: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct StreamedCall {
+    /// From 0.
+    index: u32,
+    id: String,
+    name: String,
+    arguments: CallArguments,
 }
 
 #[derive(Serialize, ToSchema)]

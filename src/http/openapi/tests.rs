@@ -5,7 +5,6 @@ use super::document;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::money::NanoUsd;
 use gateway_core::usage::Usage;
-use gateway_wire::dialect::Choice;
 use gateway_wire::native::Native;
 use gateway_wire::openai_chat::OpenAiChat;
 use gateway_wire::sse::Parser;
@@ -111,9 +110,17 @@ fn requests_as_described_are_read() {
                 "messages" => {
                     json!([{"role": "developer", "name": "x", "content": [{"type": "text", "text": "x"}]}])
                 }
-                "stream" | "fallback" => json!(true),
+                "stream" | "fallback" | "parallel_tool_calls" => json!(true),
+                "tools" => json!([{"type": "function", "function": {"name": "f", "description": "d",
+                    "parameters": {"type": "object"}, "strict": true}}]),
+                "tool_choice" => json!("auto"),
+                "response_format" => {
+                    json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {}, "strict": true}})
+                }
+                "reasoning_effort" => json!("low"),
+                "service_tier" => json!("flex"),
                 "temperature" | "top_p" | "presence_penalty" | "frequency_penalty" => json!(0.5),
-                "max_tokens" | "max_completion_tokens" | "seed" => json!(1),
+                "max_tokens" | "max_completion_tokens" | "seed" | "top_k" | "n" => json!(1),
                 "stop" => json!(["x"]),
                 "stream_options" => json!({"include_usage": true}),
                 "logit_bias" => json!({"1": 2}),
@@ -135,15 +142,8 @@ fn bodies_as_written_are_described() {
     for (case, usage) in [("all counters", full_usage()), ("bare", bare_usage())] {
         let facts = facts(&usage);
         for (name, codec) in [("CompleteAnswer", &Native as &dyn Inbound), ("ChatAnswer", &OpenAiChat)] {
-            let whole = Whole {
-                choices: vec![Choice {
-                    texts: vec![Text::new("x")],
-                    stop: Some(StopReason::Length),
-                    ..Choice::default()
-                }],
-                usage,
-                upstream_model: None,
-            };
+            let mut whole = Whole { usage, ..Whole::default() };
+            said(StopReason::Length).into_iter().for_each(|event| whole.add(event));
             let body = codec.answer(&whole, &facts);
             fits(
                 &description,
@@ -263,13 +263,27 @@ fn check(description: &Value, schema: &Value, value: &Value, at: &str) -> Result
 }
 
 /// A whole stream and a broken one, as `{event, data}`.
+/// Everything that an answer can say.
+fn said(reason: StopReason) -> Vec<Event> {
+    let text = || Text::new("x");
+    vec![
+        Event::Thinking { choice: 0, text: text() },
+        Event::ThinkingEnd { choice: 0, signature: Some(text()), redacted: None },
+        Event::ThinkingEnd { choice: 0, signature: None, redacted: Some(text()) },
+        Event::Text { choice: 0, text: text() },
+        Event::Refusal { choice: 0, text: text() },
+        Event::ToolCall { choice: 0, index: 0, id: None, name: text(), signature: Some(text()) },
+        Event::Arguments { choice: 0, index: 0, piece: Text::new("{}") },
+        Event::Stop { choice: 0, reason },
+    ]
+}
+
 fn frames(codec: &dyn Inbound, facts: &Facts) -> Vec<Value> {
     let mut out = bytes::BytesMut::new();
     let opening = || Opening { request_id: "x".to_owned(), created: 1, include_usage: true };
     let mut whole = codec.stream(opening());
     whole.open(facts, &mut out);
-    whole.event(&Event::Text { choice: 0, text: Text::new("x") }, &mut out);
-    whole.event(&Event::Stop { choice: 0, reason: StopReason::ContentFilter }, &mut out);
+    said(StopReason::ContentFilter).iter().for_each(|event| whole.event(event, &mut out));
     whole.close(facts, &mut out);
     let mut parser = Parser::default();
     parser.push(out.freeze());
