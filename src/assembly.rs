@@ -8,7 +8,6 @@ use crate::identity::Keys;
 use crate::pipeline::Slots;
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
@@ -179,8 +178,7 @@ fn listen(
         App::new()
             .app_data(parts.clone())
             .app_data(Data::new(worker))
-            .wrap(Condition::new(parts.config.access.demo_keys, from_fn(http::guard_host)))
-            .configure(http::routes)
+            .configure(|routes| http::routes(routes, parts.config.access.demo_keys))
     })
     .workers(listen.workers)
     .disable_signals()

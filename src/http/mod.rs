@@ -21,10 +21,8 @@ pub use respond::refusal;
 use crate::gateway::Gateway;
 use crate::identity::{Credentials, host_allowed};
 use crate::pipeline::Failure;
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::header::{ALLOW, HOST, HeaderValue};
-use actix_web::middleware::Next;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Route};
 use gateway_wire::native::Native;
@@ -32,7 +30,12 @@ use gateway_wire::openai_chat::OpenAiChat;
 use std::sync::LazyLock;
 
 /// Every path. One that is not here is a 401 without a key and a 404 with one.
-pub fn routes(config: &mut ServiceConfig) {
+/// While the built-in keys are on, a foreign `Host` meets nothing else.
+pub fn routes(config: &mut ServiceConfig, built_in_keys: bool) {
+    if built_in_keys {
+        // A guard costs less than a middleware, which would box every request's future.
+        config.service(web::resource("/{any:.*}").guard(fn_guard(is_foreign)).to(foreign_host));
+    }
     for Endpoint { path, route, .. } in endpoints() {
         config.route(path, route);
     }
@@ -115,21 +118,15 @@ async fn nothing_here(request: HttpRequest, payload: Payload, gateway: Data<Gate
 static SERVED: LazyLock<[(&str, &str); 8]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
-/// Refuses the `Host` of another machine while the built-in keys are on (DNS rebinding).
-pub async fn guard_host<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let gateway = request.app_data::<Data<Gateway>>().cloned();
-    let mut request = request;
-    if let Some(gateway) = gateway {
-        let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
-        let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
-        if !host_allowed(host, gateway.config.access.demo_keys) {
-            let response = refusal(&gateway, envelope(request.path()), &Failure::ForeignHost);
-            let payload = request.extract::<Payload>().await?;
-            return Ok(request.into_response(respond::unread(response, payload)));
-        }
-    }
-    Ok(next.call(request).await?.map_into_boxed_body())
+/// Whether a request names another machine than this in `Host` (HTTP/2: `:authority`).
+fn is_foreign(request: &GuardContext) -> bool {
+    let head = request.head();
+    let host = head.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
+    let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str()));
+    !host_allowed(host, true)
+}
+
+/// Whoever the page of some site sends here under its own name (DNS rebinding).
+async fn foreign_host(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
+    respond::unread(refusal(&gateway, envelope(request.path()), &Failure::ForeignHost), payload)
 }
