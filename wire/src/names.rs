@@ -1,63 +1,62 @@
 //! Tool names that a provider would refuse, mapped to ones that it takes, and back in its answer.
 
-use gateway_core::conversation::{Conversation, Event, Text};
+use gateway_core::conversation::{Content, Conversation, Event, Text};
+use std::collections::{HashMap, HashSet};
 
 /// Names as they go out: the caller's own where the provider takes it.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    /// The name on the wire, and the caller's.
-    renamed: Vec<(String, Text)>,
+    /// The name on the wire by the caller's literal; empty in most requests.
+    by_own: HashMap<Text, String>,
 }
 
 impl Names {
-    /// Looks at every tool that is offered or was called. `fits` says which names the provider takes;
-    /// `safe` makes one that it takes of any other.
+    /// Looks at every tool that is offered or was called. `fits` says which names the provider takes; any
+    /// other goes out as one that every provider takes.
     pub(crate) fn new(conversation: &Conversation, fits: fn(&str) -> bool) -> Names {
-        let mut names = Names::default();
         let offered = conversation.tools.iter().map(|tool| &tool.name);
         let called =
             conversation.turns.iter().flat_map(|turn| &turn.parts).filter_map(|part| match &part.content {
-                gateway_core::conversation::Content::ToolCall(call) => Some(&call.name),
+                Content::ToolCall(call) => Some(&call.name),
                 _ => None,
             });
-        let all: Vec<&Text> = offered.chain(called).collect();
-        for name in &all {
-            if !fits(&name.decoded()) && !names.renamed.iter().any(|(_, known)| known == *name) {
-                let wire = names.free(&name.decoded(), &all);
-                names.renamed.push((wire, (*name).clone()));
+        let all = || offered.clone().chain(called.clone());
+        let mut names = Names::default();
+        if all().all(|name| fits(&name.decoded())) {
+            return names;
+        }
+        let mut taken: HashSet<String> = all().map(|name| name.decoded().into_owned()).collect();
+        for name in all() {
+            if !fits(&name.decoded()) && !names.by_own.contains_key(name) {
+                let wire = free(&name.decoded(), names.by_own.len(), &taken);
+                taken.insert(wire.clone());
+                names.by_own.insert(name.clone(), wire);
             }
         }
         names
     }
 
-    /// A name that every provider takes and that no other tool has: the caller's with what is foreign
-    /// replaced, numbered where that is taken.
-    fn free(&self, name: &str, all: &[&Text]) -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
-        let base: String = std::iter::once('t')
-            .chain(std::iter::once('_'))
-            .chain(name.chars().map(plain))
-            .take(58)
-            .collect();
-        let taken = |candidate: &str| {
-            all.iter().any(|text| text.decoded() == candidate)
-                || self.renamed.iter().any(|(wire, _)| wire == candidate)
-        };
-        let numbered = (1..).map(|n| format!("{base}_{n}"));
-        std::iter::once(base.clone()).chain(numbered).find(|candidate| !taken(candidate)).unwrap_or(base)
-    }
-
     /// The literal to write for a tool's name.
     pub(crate) fn write(&self, name: &Text, out: &mut Vec<u8>) {
-        match self.renamed.iter().find(|(_, own)| own == name) {
-            Some((wire, _)) => crate::write::string(wire, out),
+        match self.by_own.get(name) {
+            Some(wire) => crate::write::string(wire, out),
             None => out.extend_from_slice(name.json()),
         }
     }
 
+    /// The name on the wire, and the caller's own.
     pub(crate) fn into_renamed(self) -> Vec<(String, Text)> {
-        self.renamed
+        self.by_own.into_iter().map(|(own, wire)| (wire, own)).collect()
     }
+}
+
+/// A name that every provider takes and that no other tool has: the caller's with what is foreign replaced,
+/// and numbered where that is taken.
+fn free(name: &str, number: usize, taken: &HashSet<String>) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+    let base: String = "t_".chars().chain(name.chars().map(plain)).take(50).collect();
+    let numbered = (number..).map(|n| format!("{base}_{n}"));
+    std::iter::once(base.clone()).chain(numbered).find(|candidate| !taken.contains(candidate)).unwrap_or(base)
 }
 
 /// Puts the caller's names back into an answer.
@@ -95,8 +94,8 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         assert_eq!(written("ok"), "\"ok\"");
-        assert_eq!(written("1.weird name"), "\"t_1_weird_name_1\"");
-        assert_eq!(written("1 weird.name"), "\"t_1_weird_name_2\"");
+        assert_eq!(written("1.weird name"), "\"t_1_weird_name_0\"");
+        assert_eq!(written("1 weird.name"), "\"t_1_weird_name_1\"");
         for own in ["ok", "1.weird name", "1 weird.name"] {
             let name = Text::from_json(written(own).into_bytes().into()).unwrap();
             let mut event = Event::ToolCall { choice: 0, index: 0, id: None, name, signature: None };

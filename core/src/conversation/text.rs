@@ -7,7 +7,7 @@ use std::fmt;
 /// A whole JSON string literal, quotes included; valid UTF-8, every escape well-formed.
 ///
 /// It may hold a prompt or an answer, so `Debug` prints its length alone and there is no `Serialize`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Text {
     json: Bytes,
 }
