@@ -52,6 +52,7 @@ pub(super) struct Calling {
     client: Client,
     tasks: Tasks,
     pub conversation: Conversation,
+    asked_tier: Option<ServiceTier>,
     plan: Vec<Candidate>,
     stream: bool,
     shows_thinking: bool,
@@ -80,6 +81,7 @@ impl Calling {
             gateway: Arc::clone(gateway),
             client: worker.client.clone(),
             tasks: worker.tasks.clone(),
+            asked_tier: asked.conversation.sampling.service_tier,
             conversation: asked.conversation,
             plan,
             stream: asked.stream,
@@ -161,11 +163,22 @@ impl Calling {
         &self.gateway.upstreams[self.plan[index].upstream]
     }
 
+    /// Asks for the caller's tier where this candidate has a price for it: else its cost would not be known.
+    fn choose_tier(&mut self, index: usize) {
+        let price = &self.plan[index].route.price;
+        let priced = |tier: &ServiceTier| *tier == ServiceTier::Standard || price.lists(*tier);
+        let chosen = self.asked_tier.filter(priced);
+        if chosen != self.asked_tier && !self.dropped.iter().any(|known| known == "service_tier") {
+            self.dropped.push(Cow::Borrowed("service_tier"));
+        }
+        self.conversation.sampling.service_tier = chosen;
+    }
+
     fn attempt(&mut self, index: usize, permit: Permit) -> Attempting {
+        self.choose_tier(index);
         let candidate = &self.plan[index];
         let upstream = self.upstream(index);
         let reasoning = candidate.route.abilities.known(Ability::Reasoning) == Some(true);
-        let asked_tier = self.conversation.sampling.service_tier;
         let target = Target {
             model: &candidate.route.wire_model,
             output_bound: candidate.output_bound,
@@ -174,7 +187,6 @@ impl Calling {
             efforts: candidate.route.efforts,
             stream: self.stream,
             stream_usage: upstream.stream_usage,
-            tier_is_priced: asked_tier.is_some_and(|tier| candidate.route.price.lists(tier)),
             api_version: &upstream.api_version,
         };
         let call = upstream.codec.encode(&self.conversation, &target);

@@ -146,7 +146,7 @@ async fn await_content(
     clock: &dyn Clock,
 ) -> Result<(), Fault> {
     let mut deadline = first;
-    let mut seen = 0_usize;
+    let mut seen = 0;
     loop {
         let poll = std::future::poll_fn(|cx| upstream.poll_events(cx, events));
         let arrived = tokio::time::timeout_at(deadline.into(), poll).await;
@@ -155,10 +155,7 @@ async fn await_content(
         if let Some(wait) = limits.first_byte {
             deadline = (clock.now() + wait).min(limits.total);
         }
-        // An upstream that begins anew takes back what was not passed on yet.
-        let anew = events.iter().rposition(|event| matches!(event, Event::Start { .. })).unwrap_or(0);
-        events.drain(..anew);
-        for event in events.iter().skip(seen.saturating_sub(anew)) {
+        for event in events.iter().skip(seen) {
             match event {
                 Event::Failed(fault) => return Err(fault.clone()),
                 Event::End => return Ok(()),

@@ -173,8 +173,6 @@ impl Answering {
         let Phase::Flowing(flowing) = &mut self.phase else { return };
         match event {
             Event::Usage(usage) => flowing.usage.replace_with(&usage),
-            // The upstream began anew, and what it had said is with the caller already.
-            Event::Start { .. } if flowing.received > 0 => self.cut(&Fault::new(FaultClass::Broken, None)),
             Event::Failed(fault) => self.cut(&fault),
             Event::End => self.close(),
             event => {

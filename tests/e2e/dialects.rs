@@ -375,7 +375,7 @@ async fn what_a_provider_does_not_take_is_dropped_and_named() {
         "messages": [{"role": "user", "content": "say: hi", "name": "eve", "weight": 1}],
     });
     for (target, want) in [
-        (&TARGETS[0], "top_p,seed,presence_penalty,frequency_penalty,messages.name,logit_bias"),
+        (&TARGETS[0], "messages.name,top_p,seed,presence_penalty,frequency_penalty,logit_bias"),
         (&TARGETS[1], ""),
         (&TARGETS[2], ""),
         (&TARGETS[3], "user,messages.name,logit_bias"),

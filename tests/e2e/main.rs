@@ -12,6 +12,7 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`config`] | the command line and mistakes in the configuration |
+//! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
@@ -28,6 +29,7 @@ mod inputs;
 mod leaks;
 mod pings;
 mod sdk;
+mod sdk_tools;
 mod shutdown;
 mod streams;
 mod tools;

@@ -5,12 +5,16 @@ use crate::gateway::{Gateway, Setup, TEAM_KEY};
 use gateway_simulator::{Failure, Provider, Rule, When};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk/requirements.txt");
 const TOUR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk/openai_tour.py");
 
 /// A Python with the SDK, made once and kept in the target directory until the versions asked for change.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
+    // Tests run at once; one of them makes it.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk-venv");
     let (python, installed) = (venv.join("bin/python"), venv.join("installed.txt"));
     let wanted = std::fs::read(REQUIREMENTS).expect("the requirements are in the repository");
@@ -31,7 +35,8 @@ fn python() -> PathBuf {
     python
 }
 
-fn succeeded(output: Output, mend: &str) {
+/// Fails the test where a command did, with all that it printed.
+pub fn succeeded(output: Output, mend: &str) {
     let told = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{mend}\n{}", String::from_utf8_lossy(&told));
 }

@@ -244,7 +244,7 @@ async fn what_a_model_thinks_is_shown_and_comes_back_signed() {
     let gateway = Setup::new().start().await;
     for delivery in [Delivery::Json, Delivery::Stream] {
         let mut messages = vec![json!({"role": "user", "content": "What is the weather? say: Rome"})];
-        let body = json!({"model": "claude-opus-4-6", "messages": messages, "tools": tools(), "reasoning_effort": "low"});
+        let body = json!({"model": "claude-sonnet-4-5", "messages": messages, "tools": tools(), "reasoning_effort": "low"});
         let reply = ask(&gateway, Dialect::OpenAi, delivery, body).await;
         let (made, _) = calls(Dialect::OpenAi, &reply);
         let (mut thought, mut blocks) = (String::new(), Vec::new());
@@ -271,7 +271,7 @@ async fn what_a_model_thinks_is_shown_and_comes_back_signed() {
             json!({"role": "assistant", "content": null, "thinking_blocks": blocks, "tool_calls": made}),
         );
         messages.push(json!({"role": "tool", "tool_call_id": made[0]["id"], "content": "21"}));
-        let body = json!({"model": "claude-opus-4-6", "messages": messages, "tools": tools(), "reasoning_effort": "low"});
+        let body = json!({"model": "claude-sonnet-4-5", "messages": messages, "tools": tools(), "reasoning_effort": "low"});
         let reply = ask(&gateway, Dialect::OpenAi, delivery, body).await;
         assert_eq!(
             (reply.status, reply.header("x-gateway-dropped-params")),
@@ -281,7 +281,7 @@ async fn what_a_model_thinks_is_shown_and_comes_back_signed() {
         );
         // Without its thought the loop goes on, without thinking, and says so.
         messages[1].as_object_mut().expect("an object").remove("thinking_blocks");
-        let body = json!({"model": "claude-opus-4-6", "messages": messages, "tools": tools(), "reasoning_effort": "low"});
+        let body = json!({"model": "claude-sonnet-4-5", "messages": messages, "tools": tools(), "reasoning_effort": "low"});
         let reply = ask(&gateway, Dialect::OpenAi, delivery, body).await;
         assert_eq!(
             (reply.status, reply.header("x-gateway-dropped-params")),

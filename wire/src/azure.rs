@@ -39,18 +39,19 @@ impl Outbound for AzureOpenAi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gateway_core::catalog::{Abilities, Efforts};
+    use gateway_core::ids::ProviderKind;
 
     #[test]
     fn the_path_names_deployment_and_version() {
         let target = Target {
             model: "gpt 4o/eu",
             output_bound: 100,
-            kind: gateway_core::ids::ProviderKind::AzureOpenAi,
-            abilities: gateway_core::catalog::Abilities::NONE,
-            efforts: gateway_core::catalog::Efforts::NONE,
+            kind: ProviderKind::AzureOpenAi,
+            abilities: Abilities::default(),
+            efforts: Efforts::default(),
             stream: false,
             stream_usage: true,
-            tier_is_priced: false,
             api_version: "2024-10-21",
         };
         let call = AzureOpenAi.encode(&Conversation::default(), &target);

@@ -99,8 +99,6 @@ pub struct Target<'a> {
     pub stream: bool,
     /// Ask an OpenAI-style stream for its usage; off for compatible servers that refuse it.
     pub stream_usage: bool,
-    /// Whether the model has a price in the service tier that was asked for.
-    pub tier_is_priced: bool,
     /// Azure's `api-version`.
     pub api_version: &'a str,
 }
@@ -174,7 +172,11 @@ impl Whole {
     /// Takes one event in. Events of failure are the reader's business and change nothing here.
     pub fn add(&mut self, event: Event) {
         match event {
-            Event::Start { model, .. } => *self = Whole { upstream_model: model, ..Whole::default() },
+            Event::Start { model, .. } => {
+                if model.is_some() {
+                    self.upstream_model = model;
+                }
+            }
             Event::Text { choice, text } => self.choice(choice).texts.push(text),
             Event::Refusal { choice, text } => self.choice(choice).refusals.push(text),
             Event::Thinking { choice, text } => self.choice(choice).thought().texts.push(text),
@@ -234,6 +236,8 @@ impl Choice {
 
 /// The most choices that an answer may have; OpenAI's own limit of `n`.
 pub const MAX_CHOICES: u32 = 128;
+/// The most tool calls that a choice may make; an answer with more is no answer.
+pub const MAX_CALLS: u32 = 128;
 
 /// What is known of a stream before its first event.
 #[derive(Clone, Debug)]

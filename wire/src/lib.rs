@@ -7,7 +7,7 @@
 //! | [`sse`] | the incremental parser of server-sent events, and their writer |
 //! | [`json`] | the one pass over a body before it is decoded: depth, repeated keys, broken escapes |
 //! | [`openai_chat`] | OpenAI chat completions, both ways; [`azure`] is the same with other paths |
-//! | [`anthropic_messages`] | Anthropic messages, outbound |
+//! | [`anthropic_messages`] | Anthropic messages, both ways |
 //! | [`gemini`] | Gemini generateContent, outbound |
 //! | [`native`] | the gateway's own dialect, inbound |
 //!
@@ -15,6 +15,8 @@
 
 pub mod anthropic_messages;
 pub mod azure;
+mod body;
+mod braces;
 pub mod dialect;
 pub mod gemini;
 pub mod json;

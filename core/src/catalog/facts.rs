@@ -12,6 +12,10 @@ pub trait Fact: Copy + fmt::Debug + 'static {
     fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == word).map(|(fact, _)| *fact)
     }
+
+    fn word(self) -> &'static str {
+        Self::ALL[self.index() as usize].1
+    }
 }
 
 /// True, false or unknown for each of `T`'s facts; all unknown by default.
@@ -162,6 +166,7 @@ mod tests {
     fn words_and_facts_are_one_to_one() {
         for (fact, word) in Ability::ALL {
             assert_eq!(Ability::parse(word), Some(*fact));
+            assert_eq!(fact.word(), *word);
         }
         for (effort, word) in Effort::ALL {
             assert_eq!(Effort::parse(word), Some(*effort));

@@ -8,8 +8,7 @@ use crate::usage::Usage;
 /// `choice` counts from 0 and is below the codecs' bound.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The provider began: its own id and the model name that it answered with. A second one begins anew:
-    /// what came before it is void, and who has passed that on must break off.
+    /// The provider began: its own id and the model name that it answered with. May come again before content.
     Start { id: Option<Text>, model: Option<Text> },
     /// More of a choice's text.
     Text { choice: u32, text: Text },

@@ -1,12 +1,15 @@
-//! Anthropic messages, outbound. Source: docs.anthropic.com/en/api/messages, and recorded traffic.
+//! Anthropic messages, both ways. Source: docs.anthropic.com/en/api/messages, and recorded traffic.
 
+mod decode;
 mod fault;
+mod fields;
 mod request;
 mod response;
 mod stream;
-mod thinking;
 
-use crate::dialect::{Call, Decode, Outbound, Target};
+use crate::dialect::{
+    Asked, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target, Whole,
+};
 use bytes::Bytes;
 use gateway_core::conversation::{Conversation, Event};
 use gateway_core::fault::Fault;
@@ -15,19 +18,39 @@ use gateway_core::fault::Fault;
 #[derive(Clone, Copy, Debug)]
 pub struct AnthropicMessages;
 
+impl Inbound for AnthropicMessages {
+    fn decode(&self, body: &Bytes) -> Result<Asked, Malformed> {
+        fields::decode(body)
+    }
+
+    fn answer(&self, whole: &Whole, facts: &Facts) -> Vec<u8> {
+        response::answer(whole, facts)
+    }
+
+    fn stream(&self, opening: Opening) -> Box<dyn Encode + Send> {
+        Box::new(stream::Writer::new(opening))
+    }
+
+    fn shows_thinking(&self) -> bool {
+        true
+    }
+
+    fn error(&self, error: &ErrorBody) -> Vec<u8> {
+        response::error(error)
+    }
+}
+
 impl Outbound for AnthropicMessages {
     fn encode(&self, conversation: &Conversation, target: &Target) -> Call {
-        let request::Written { body, dropped, renamed } = request::write_body(conversation, target);
-        let headers = &[("anthropic-version", "2023-06-01")];
-        Call { path: "/v1/messages".to_owned(), headers, body, dropped, renamed }
+        request::encode(conversation, target)
     }
 
     fn answer(&self, body: &Bytes) -> Result<Vec<Event>, Fault> {
-        response::answer(body)
+        decode::answer(body)
     }
 
     fn stream(&self) -> Box<dyn Decode + Send> {
-        Box::new(stream::Reader::default())
+        Box::new(decode::Reader::default())
     }
 
     fn fault(&self, status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Fault {

@@ -1,309 +1,160 @@
-//! Reads a whole answer, and what answers and streams have in common: reasons and counters.
+//! Writes whole answers and errors as Anthropic's SDKs expect them.
 
-use super::fault;
-use crate::dialect::MAX_CHOICES;
-use crate::json;
-use bytes::Bytes;
-use gateway_core::catalog::ServiceTier;
-use gateway_core::conversation::{Event, StopReason, Text};
-use gateway_core::fault::{Fault, FaultClass};
+use crate::dialect::{CallMade, Choice, ErrorBody, Facts, Thought, Whole};
+use crate::openai_chat::{call_id_of, write_texts};
+use crate::write::{Json, array, integer};
+use gateway_core::conversation::{StopReason, Text};
 use gateway_core::usage::Usage;
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 
-/// `message` or `error`; what we do not use is skipped.
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content: Option<Vec<Block<'a>>>,
-    stop_reason: Option<Reason>,
-    usage: Option<Counters>,
-    error: Option<Value>,
+pub(super) fn answer(whole: &Whole, facts: &Facts) -> Vec<u8> {
+    let nothing = Choice::default();
+    // The dialect has no `n`, so there is no other.
+    let choice = whole.choices.first().unwrap_or(&nothing);
+    let mut out = Vec::with_capacity(usize::try_from(whole.text_bytes()).unwrap_or(0) + 768);
+    let mut json = Json::object(&mut out);
+    json.raw("id", id(facts.request_id).as_bytes());
+    json.raw("type", b"\"message\"");
+    json.raw("role", b"\"assistant\"");
+    json.string("model", facts.model);
+    array(blocks(choice), json.field("content"), |block, out| write_block(block, facts.request_id, out));
+    json.raw("stop_reason", stop_reason(choice.stop, !choice.calls.is_empty()).as_bytes());
+    json.raw("stop_sequence", b"null");
+    write_usage(facts.usage, json.field("usage"));
+    json.end();
+    out
 }
 
-/// A block of content. Blocks of server tools, and of kinds still unknown, are skipped: their outcome
-/// stands in the text that follows them.
-#[derive(Deserialize)]
-pub(super) struct Block<'a> {
-    #[serde(rename = "type")]
-    pub(super) kind: BlockKind,
-    #[serde(borrow)]
-    pub(super) text: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) thinking: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) signature: Option<&'a RawValue>,
-    /// Of `redacted_thinking`.
-    #[serde(borrow)]
-    pub(super) data: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) input: Option<&'a RawValue>,
+/// Our own id, quoted: callers find the audit record by it, whichever provider answered.
+pub(super) fn id(request_id: &str) -> String {
+    format!("\"msg_{}\"", request_id.replace('-', ""))
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum BlockKind {
-    Text,
-    Thinking,
-    RedactedThinking,
-    ToolUse,
-    #[serde(other)]
-    Unknown,
+enum Block<'a> {
+    Thought(&'a Thought),
+    Text(&'a [Text]),
+    Call(u32, &'a CallMade),
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Reason {
-    EndTurn,
-    StopSequence,
-    MaxTokens,
-    ModelContextWindowExceeded,
-    Refusal,
-    ToolUse,
-    /// `pause_turn`, `compaction` and what may come: without an equal in other dialects.
-    #[serde(other)]
-    Unknown,
+/// A refusal is text, as Anthropic's models speak it.
+fn blocks(choice: &Choice) -> impl Iterator<Item = Block<'_>> {
+    let thoughts = choice.thinking.iter().map(Block::Thought);
+    let texts = [&choice.texts, &choice.refusals].into_iter().filter(|texts| !texts.is_empty());
+    let calls = (0..).zip(&choice.calls).map(|(index, call)| Block::Call(index, call));
+    thoughts.chain(texts.map(|texts| Block::Text(texts))).chain(calls)
 }
 
-impl From<Reason> for StopReason {
-    fn from(reason: Reason) -> StopReason {
-        match reason {
-            Reason::EndTurn => StopReason::End,
-            Reason::StopSequence => StopReason::StopSequence,
-            Reason::MaxTokens | Reason::ModelContextWindowExceeded => StopReason::Length,
-            Reason::Refusal => StopReason::Refusal,
-            Reason::ToolUse => StopReason::ToolCalls,
-            Reason::Unknown => StopReason::Other,
+fn write_block(block: Block, request_id: &str, out: &mut Vec<u8>) {
+    let mut json = Json::object(out);
+    match block {
+        Block::Thought(Thought { redacted: Some(data), .. }) => {
+            json.raw("type", b"\"redacted_thinking\"");
+            json.text("data", data);
+        }
+        Block::Thought(thought) => {
+            json.raw("type", b"\"thinking\"");
+            write_texts(&thought.texts, json.field("thinking"));
+            // The SDKs want the field, also of a thought that its provider did not sign.
+            json.raw("signature", thought.signature.as_ref().map_or(b"\"\"", Text::json));
+        }
+        Block::Text(texts) => {
+            json.raw("type", b"\"text\"");
+            write_texts(texts, json.field("text"));
+            json.raw("citations", b"null");
+        }
+        Block::Call(index, call) => {
+            json.raw("type", b"\"tool_use\"");
+            json.text("id", &call_id_of(call, request_id, 0, index));
+            json.text("name", &call.name);
+            write_input(&call.arguments, json.field("input"));
         }
     }
+    json.end();
 }
 
-pub(super) fn broken() -> Fault {
-    Fault::new(FaultClass::Broken, Some(200))
-}
-
-pub(super) fn answer(body: &Bytes) -> Result<Vec<Event>, Fault> {
-    let read: Answer = json::read(body).ok_or_else(broken)?;
-    if let Some(error) = read.error {
-        return Err(fault::within_answer(&error));
-    }
-    // A whole answer without content or reason is one that was cut.
-    let content = read.content.ok_or_else(broken)?;
-    let reason = read.stop_reason.ok_or_else(broken)?;
-    let mut events = Vec::with_capacity(content.len() + 4);
-    events.push(start(read.id, read.model, body)?);
-    let mut calls = 0;
-    for block in &content {
-        push_block(block, body, &mut calls, &mut events)?;
-    }
-    events.push(Event::Stop { choice: 0, reason: reason.into() });
-    if let Some(counters) = read.usage {
-        events.push(Event::Usage(counters.usage()));
-    }
-    events.push(Event::End);
-    Ok(events)
-}
-
-/// A whole block. `calls` counts the tool calls so far.
-fn push_block(block: &Block, body: &Bytes, calls: &mut u32, out: &mut Vec<Event>) -> Result<(), Fault> {
-    match block.kind {
-        BlockKind::Text => push_text(block.text, body, out)?,
-        BlockKind::Thinking => {
-            let thought = text(block.thinking.ok_or_else(broken)?, body)?;
-            let signature = block.signature.map(|raw| text(raw, body)).transpose()?;
-            out.extend((!thought.is_empty()).then_some(Event::Thinking { choice: 0, text: thought }));
-            out.push(Event::ThinkingEnd { choice: 0, signature, redacted: None });
-        }
-        BlockKind::RedactedThinking => out.push(redacted(block, body)?),
-        BlockKind::ToolUse => {
-            out.push(tool_use(block, *calls, body)?);
-            let piece = Text::new(block.input.map_or("{}", RawValue::get));
-            out.push(Event::Arguments { choice: 0, index: *calls, piece });
-            *calls += 1;
-        }
-        BlockKind::Unknown => {}
-    }
-    Ok(())
-}
-
-pub(super) fn redacted(block: &Block, body: &Bytes) -> Result<Event, Fault> {
-    let data = text(block.data.ok_or_else(broken)?, body)?;
-    Ok(Event::ThinkingEnd { choice: 0, signature: None, redacted: Some(data) })
-}
-
-/// The beginning of a call. One without a name cannot be made, and `input` is an object or nothing.
-pub(super) fn tool_use(block: &Block, index: u32, body: &Bytes) -> Result<Event, Fault> {
-    if index >= MAX_CHOICES || block.input.is_some_and(|input| !input.get().starts_with('{')) {
-        return Err(broken());
-    }
-    let name = text(block.name.ok_or_else(broken)?, body)?;
-    let id = block.id.map(|raw| text(raw, body)).transpose()?;
-    Ok(Event::ToolCall { choice: 0, index, id, name, signature: None })
-}
-
-pub(super) fn start(id: Option<&RawValue>, model: Option<&RawValue>, body: &Bytes) -> Result<Event, Fault> {
-    let text = |raw: Option<&RawValue>| raw.map(|raw| text(raw, body)).transpose();
-    Ok(Event::Start { id: text(id)?, model: text(model)? })
-}
-
-/// Adds a block's or delta's text; an empty one says nothing.
-pub(super) fn push_text(raw: Option<&RawValue>, body: &Bytes, out: &mut Vec<Event>) -> Result<(), Fault> {
-    let text = text(raw.ok_or_else(broken)?, body)?;
-    if !text.is_empty() {
-        out.push(Event::Text { choice: 0, text });
-    }
-    Ok(())
-}
-
-/// A string of the body, shared with it and not copied.
-pub(super) fn text(raw: &RawValue, body: &Bytes) -> Result<Text, Fault> {
-    Text::from_json(body.slice_ref(raw.get().as_bytes())).ok_or_else(broken)
-}
-
-/// The counters as Anthropic names them: `input_tokens` without both cache counters, `output_tokens` with
-/// thinking. The same shape serves for each of `iterations`.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Counters {
-    #[serde(rename = "type")]
-    kind: Option<IterationKind>,
-    input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_creation: Option<CacheCreation>,
-    pub(super) output_tokens: Option<u64>,
-    output_tokens_details: Option<OutputDetails>,
-    server_tool_use: Option<ServerToolUse>,
-    service_tier: Option<Tier>,
-    iterations: Option<Vec<Counters>>,
-}
-
-/// How long each part of the cache writes lives; the total stands in `cache_creation_input_tokens`.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-struct CacheCreation {
-    #[serde(default)]
-    ephemeral_5m_input_tokens: u64,
-    #[serde(default)]
-    ephemeral_1h_input_tokens: u64,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-struct OutputDetails {
-    thinking_tokens: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-struct ServerToolUse {
-    web_search_requests: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum IterationKind {
-    Compaction,
-    #[serde(other)]
-    Unknown,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Tier {
-    Standard,
-    Priority,
-    Batch,
-    #[serde(other)]
-    Unknown,
-}
-
-impl Tier {
-    fn priced(self) -> Option<ServiceTier> {
-        match self {
-            Tier::Standard => Some(ServiceTier::Standard),
-            Tier::Priority => Some(ServiceTier::Priority),
-            Tier::Batch => Some(ServiceTier::Batch),
-            Tier::Unknown => None,
-        }
+/// The arguments as the object that they are. What a model wrote instead stands under a name of our own,
+/// since a string would break the SDKs, and `{}` would say that there was nothing.
+fn write_input(pieces: &[Text], out: &mut Vec<u8>) {
+    let written: String = pieces.iter().map(Text::decoded).collect();
+    let trimmed = written.trim();
+    if trimmed.is_empty() {
+        out.extend_from_slice(b"{}");
+    } else if trimmed.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(trimmed).is_ok() {
+        out.extend_from_slice(trimmed.as_bytes());
+    } else {
+        let mut input = Json::object(out);
+        input.string("invalid_arguments", &written);
+        input.end();
     }
 }
 
-impl Counters {
-    /// Takes every counter that `later` names: those of a stream are cumulative.
-    pub(super) fn replace_with(&mut self, later: Counters) {
-        fn take<T>(mine: &mut Option<T>, theirs: Option<T>) {
-            if theirs.is_some() {
-                *mine = theirs;
-            }
-        }
-        take(&mut self.input_tokens, later.input_tokens);
-        take(&mut self.cache_read_input_tokens, later.cache_read_input_tokens);
-        take(&mut self.cache_creation_input_tokens, later.cache_creation_input_tokens);
-        take(&mut self.cache_creation, later.cache_creation);
-        take(&mut self.output_tokens, later.output_tokens);
-        take(&mut self.output_tokens_details, later.output_tokens_details);
-        take(&mut self.server_tool_use, later.server_tool_use);
-        take(&mut self.service_tier, later.service_tier);
-        take(&mut self.iterations, later.iterations);
-    }
-
-    /// What is billed. The top-level figures leave compaction out, so its iterations are added; those of
-    /// other kinds are either inside already or another model's.
-    pub(super) fn usage(&self) -> Usage {
-        let mut usage = self.own_usage();
-        let compactions =
-            self.iterations.iter().flatten().filter(|i| i.kind == Some(IterationKind::Compaction));
-        for compaction in compactions.map(Counters::own_usage) {
-            add(&mut usage.input, compaction.input);
-            add(&mut usage.cache_read, compaction.cache_read);
-            add(&mut usage.cache_write_5m, compaction.cache_write_5m);
-            add(&mut usage.cache_write_1h, compaction.cache_write_1h);
-            add(&mut usage.output, compaction.output);
-        }
-        usage
-    }
-
-    fn own_usage(&self) -> Usage {
-        let (cache_write_5m, cache_write_1h) = self.cache_writes();
-        Usage {
-            input: self.input_tokens,
-            cache_read: self.cache_read_input_tokens,
-            cache_write_5m,
-            cache_write_1h,
-            output: self.output_tokens,
-            reasoning: self.output_tokens_details.and_then(|details| details.thinking_tokens),
-            audio_input: None,
-            audio_output: None,
-            web_searches: self.server_tool_use.and_then(|tools| tools.web_search_requests),
-            service_tier: self.service_tier.and_then(Tier::priced),
-        }
-    }
-
-    /// Five-minute and one-hour writes. A stream's last total comes without its split, and may be higher
-    /// than the first: what was added counts as the kind that was written before, else as five minutes.
-    fn cache_writes(&self) -> (Option<u64>, Option<u64>) {
-        match (self.cache_creation_input_tokens, self.cache_creation) {
-            (total, None) => (total, None),
-            (None, Some(split)) => {
-                (Some(split.ephemeral_5m_input_tokens), Some(split.ephemeral_1h_input_tokens))
-            }
-            (Some(total), Some(split)) => {
-                let all_1h = split.ephemeral_5m_input_tokens == 0 && split.ephemeral_1h_input_tokens > 0;
-                let hour = if all_1h { total } else { split.ephemeral_1h_input_tokens.min(total) };
-                (Some(total - hour), Some(hour))
-            }
-        }
+/// Anthropic's word for the reason, quoted. Where a model called tools it waits for their results, also if
+/// its provider says no more than that it ended.
+pub(super) fn stop_reason(stop: Option<StopReason>, has_calls: bool) -> &'static str {
+    match stop {
+        Some(StopReason::End | StopReason::Other) | None if has_calls => "\"tool_use\"",
+        Some(StopReason::End | StopReason::Other) | None => "\"end_turn\"",
+        // Which one was met is not known here, so a reader could not tell it from the end anyway.
+        Some(StopReason::StopSequence) => "\"stop_sequence\"",
+        Some(StopReason::Length) => "\"max_tokens\"",
+        Some(StopReason::ToolCalls) => "\"tool_use\"",
+        Some(StopReason::Refusal | StopReason::ContentFilter) => "\"refusal\"",
     }
 }
 
-fn add(sum: &mut Option<u64>, more: Option<u64>) {
-    if let Some(more) = more {
-        *sum = Some(sum.unwrap_or(0).saturating_add(more));
+/// Anthropic counts both cache counters beside `input_tokens`.
+pub(super) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
+    let input = usage.input.unwrap_or(0).saturating_add(usage.audio_input.unwrap_or(0));
+    let (short, long) = (usage.cache_write_5m.unwrap_or(0), usage.cache_write_1h.unwrap_or(0));
+    let mut json = Json::object(out);
+    json.integer("input_tokens", input);
+    json.integer("cache_creation_input_tokens", short.saturating_add(long));
+    json.integer("cache_read_input_tokens", usage.cache_read.unwrap_or(0));
+    let mut creation = Json::object(json.field("cache_creation"));
+    creation.integer("ephemeral_5m_input_tokens", short);
+    creation.integer("ephemeral_1h_input_tokens", long);
+    creation.end();
+    json.integer("output_tokens", usage.output.unwrap_or(0));
+    if let Some(searches) = usage.web_searches {
+        let mut tools = Json::object(json.field("server_tool_use"));
+        tools.integer("web_search_requests", searches);
+        tools.end();
+    }
+    json.end();
+}
+
+/// `{"type":"error","error":{type,message},"request_id"}` with the additions that a program may act on.
+pub(super) fn error(error: &ErrorBody) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    let mut json = Json::object(&mut out);
+    json.raw("type", b"\"error\"");
+    let mut inner = Json::object(json.field("error"));
+    inner.string("type", kind(error.status));
+    inner.string("message", &error.message);
+    inner.string("code", error.code);
+    if let Some(field) = &error.field {
+        inner.string("field", field);
+    }
+    if let Some(seconds) = error.retry_after_s {
+        integer(seconds, inner.field("retry_after_s"));
+    }
+    inner.end();
+    json.string("request_id", &error.request_id);
+    json.end();
+    out
+}
+
+/// Anthropic's error types by status.
+fn kind(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        503 => "overloaded_error",
+        504 => "timeout_error",
+        _ => "api_error",
     }
 }

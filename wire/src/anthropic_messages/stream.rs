@@ -1,297 +1,255 @@
-//! Reads the frames of a stream: `message_start`, blocks, `message_delta`, `message_stop`.
+//! Writes a stream as Anthropic does: `message_start`, blocks one after the other, `message_delta`,
+//! `message_stop`.
 
-use super::fault;
-use super::response::{
-    Block, BlockKind, Counters, Reason, broken, push_text, redacted, start, text, tool_use,
-};
-use crate::dialect::Decode;
-use crate::json;
-use crate::sse::Frame;
-use crate::template::Template;
-use gateway_core::conversation::{Event, Text};
-use gateway_core::fault::Fault;
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
+use super::response;
+use crate::dialect::{Encode, ErrorBody, Facts, Opening};
+use crate::openai_chat::{call_id, write_gateway};
+use crate::sse;
+use crate::write::{Json, integer};
+use bytes::BytesMut;
+use gateway_core::conversation::{Event, StopReason, Text};
 
-#[derive(Deserialize)]
-struct Step<'a> {
-    #[serde(rename = "type")]
-    kind: Kind,
-    index: Option<u64>,
-    #[serde(borrow)]
-    message: Option<Message<'a>>,
-    #[serde(borrow)]
-    content_block: Option<Block<'a>>,
-    #[serde(borrow)]
-    delta: Option<Delta<'a>>,
-    usage: Option<Counters>,
-    error: Option<Value>,
+/// What is written into the block that has begun and not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Text,
+    Thinking,
+    Call(u32),
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    MessageStart,
-    ContentBlockStart,
-    ContentBlockDelta,
-    ContentBlockStop,
-    MessageDelta,
-    MessageStop,
-    Error,
-    /// `ping` and what may come.
-    #[serde(other)]
-    Unknown,
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    usage: Option<Counters>,
-}
-
-/// The delta of a block (`type`, `text`) or of the message (`stop_reason`).
-#[derive(Deserialize)]
-struct Delta<'a> {
-    #[serde(rename = "type")]
-    kind: Option<DeltaKind>,
-    #[serde(borrow)]
-    text: Option<&'a RawValue>,
-    #[serde(borrow)]
-    partial_json: Option<&'a RawValue>,
-    #[serde(borrow)]
-    thinking: Option<&'a RawValue>,
-    #[serde(borrow)]
-    signature: Option<&'a RawValue>,
-    stop_reason: Option<Reason>,
-}
-
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum DeltaKind {
-    TextDelta,
-    InputJsonDelta,
-    ThinkingDelta,
-    SignatureDelta,
-    #[serde(other)]
-    Unknown,
-}
-
-/// Where one streamed answer stands.
-#[derive(Debug, Default)]
-pub(super) struct Reader {
-    template: Option<Template>,
-    counters: Counters,
-    begun: bool,
+pub(super) struct Writer {
+    opening: Opening,
     open: Option<Open>,
-    calls: u32,
-    stopped: bool,
-    ended: bool,
+    /// Blocks that have begun.
+    blocks: u64,
+    has_calls: bool,
+    /// Whether the open call has arguments yet.
+    is_bare: bool,
+    /// Calls that ended without any.
+    bare: Vec<u32>,
+    stop: Option<StopReason>,
+    /// `event: content_block_delta`, up to the open block's text.
+    text_head: Vec<u8>,
+    /// An error was told; nothing may follow it.
+    failed: bool,
 }
 
-/// The block whose deltas come now: blocks follow each other, they never mix.
-#[derive(Debug)]
-struct Open {
-    index: Option<u64>,
-    kind: BlockKind,
-    signature: Option<Text>,
-    /// Of a call: the input that stood in its start, until a delta brings another.
-    input: Option<Text>,
-}
-
-impl Decode for Reader {
-    fn frame(&mut self, frame: &Frame, out: &mut Vec<Event>) -> Result<(), Fault> {
-        if self.ended {
-            return Ok(());
+impl Writer {
+    pub(super) fn new(opening: Opening) -> Writer {
+        Writer {
+            opening,
+            open: None,
+            blocks: 0,
+            has_calls: false,
+            is_bare: false,
+            bare: Vec::new(),
+            stop: None,
+            text_head: Vec::with_capacity(128),
+            failed: false,
         }
-        let in_text = self.open.as_ref().is_some_and(|open| open.kind == BlockKind::Text);
-        if let Some(text) =
-            self.template.as_ref().filter(|_| in_text).and_then(|template| template.read(&frame.data))
-        {
-            out.extend((!text.is_empty()).then_some(Event::Text { choice: 0, text }));
-            return Ok(());
-        }
-        let Some(step) = read(&frame.data)? else { return Ok(()) };
-        match step.kind {
-            Kind::MessageStart => self.start(step.message.ok_or_else(broken)?, frame, out),
-            Kind::ContentBlockStart => {
-                self.open(step.index, &step.content_block.ok_or_else(broken)?, frame, out)
-            }
-            Kind::ContentBlockDelta => {
-                self.block_delta(step.index, &step.delta.ok_or_else(broken)?, frame, out)
-            }
-            Kind::ContentBlockStop => self.close(step.index, out),
-            Kind::MessageDelta => self.delta(step.delta, step.usage, out),
-            Kind::MessageStop => self.stop(out),
-            Kind::Error => {
-                out.push(Event::Failed(fault::within_answer(&step.error.unwrap_or_default())));
-                Ok(())
-            }
-            Kind::Unknown => Ok(()),
-        }
-    }
-
-    fn end(&mut self, _: &mut Vec<Event>) -> Result<(), Fault> {
-        // `message_stop` is sent by every good stream (316 of 316 recorded), so its absence is a cut.
-        if self.ended { Ok(()) } else { Err(broken()) }
     }
 }
 
-/// `None` for a frame of an unknown kind, which may give our field names other shapes.
-fn read(data: &[u8]) -> Result<Option<Step<'_>>, Fault> {
-    #[derive(Deserialize)]
-    struct OnlyKind {
-        #[serde(rename = "type")]
-        kind: Kind,
-    }
-    match json::read(data) {
-        Some(step) => Ok(Some(step)),
-        None => match json::read(data) {
-            Some(OnlyKind { kind: Kind::Unknown }) => Ok(None),
-            _ => Err(broken()),
-        },
-    }
-}
-
-impl Reader {
-    /// A second start begins anew: relays have sent it twice, and spliced a retry's stream onto the first.
-    /// Whoever has passed on what came before must break off ([`Event::Start`]).
-    fn start(&mut self, message: Message, frame: &Frame, out: &mut Vec<Event>) -> Result<(), Fault> {
-        if self.stopped {
-            return Err(broken());
-        }
-        *self = Reader { begun: true, ..Reader::default() };
-        out.push(start(message.id, message.model, &frame.data)?);
-        if let Some(mut counters) = message.usage {
-            // It is 1 or so here, long before the answer is made: a stream that is cut would be billed by it.
-            counters.output_tokens = None;
-            self.counters = counters;
-            out.push(Event::Usage(self.counters.usage()));
-        }
-        Ok(())
+impl Encode for Writer {
+    fn open(&mut self, facts: &Facts, out: &mut BytesMut) {
+        let mut data = Vec::with_capacity(384);
+        let mut json = Json::object(&mut data);
+        json.raw("type", b"\"message_start\"");
+        let mut message = Json::object(json.field("message"));
+        message.raw("id", response::id(&self.opening.request_id).as_bytes());
+        message.raw("type", b"\"message\"");
+        message.raw("role", b"\"assistant\"");
+        message.string("model", facts.model);
+        message.raw("content", b"[]");
+        message.raw("stop_reason", b"null");
+        message.raw("stop_sequence", b"null");
+        response::write_usage(facts.usage, message.field("usage"));
+        message.end();
+        json.end();
+        sse::write(Some("message_start"), &data, out);
     }
 
-    fn open(
-        &mut self,
-        index: Option<u64>,
-        block: &Block,
-        frame: &Frame,
-        out: &mut Vec<Event>,
-    ) -> Result<(), Fault> {
-        if !self.begun || self.stopped || self.open.is_some() {
-            return Err(broken());
+    fn event(&mut self, event: &Event, out: &mut BytesMut) {
+        if self.failed {
+            return;
         }
-        let mut open = Open { index, kind: block.kind, signature: None, input: None };
-        match block.kind {
-            BlockKind::Text => push_text(block.text, &frame.data, out)?,
-            BlockKind::Thinking => self.think(block.thinking, frame, out)?,
-            BlockKind::RedactedThinking => out.push(redacted(block, &frame.data)?),
-            BlockKind::ToolUse => {
-                out.push(tool_use(block, self.calls, &frame.data)?);
-                open.input = Some(Text::new(block.input.map_or("{}", RawValue::get)));
-                self.calls += 1;
+        // The dialect asks for one choice, so there is no other.
+        match event {
+            Event::Text { choice: 0, text } | Event::Refusal { choice: 0, text } => self.text(text, out),
+            Event::Thinking { choice: 0, text } => {
+                self.begin(Open::Thinking, THINKING, out);
+                self.delta("thinking_delta", "thinking", text, out);
             }
-            BlockKind::Unknown => {}
-        }
-        self.template = None;
-        self.open = Some(open);
-        Ok(())
-    }
-
-    fn block_delta(
-        &mut self,
-        index: Option<u64>,
-        delta: &Delta,
-        frame: &Frame,
-        out: &mut Vec<Event>,
-    ) -> Result<(), Fault> {
-        let Some(open) = &mut self.open else { return Err(broken()) };
-        if open.index != index {
-            return Err(broken());
-        }
-        let before = out.len();
-        match (delta.kind, open.kind) {
-            (Some(DeltaKind::TextDelta), BlockKind::Text) => {
-                push_text(delta.text, &frame.data, out)?;
-                if let [Event::Text { text, .. }] = &out[before..] {
-                    self.template = Template::learn(&frame.data, text);
+            Event::ThinkingEnd { choice: 0, redacted: Some(data), .. } => self.redacted(data, out),
+            Event::ThinkingEnd { choice: 0, signature, .. } => {
+                self.begin(Open::Thinking, THINKING, out);
+                if let Some(signature) = signature {
+                    self.delta("signature_delta", "signature", signature, out);
                 }
+                self.end_block(out);
             }
-            (Some(DeltaKind::InputJsonDelta), BlockKind::ToolUse) => {
-                let piece = text(delta.partial_json.ok_or_else(broken)?, &frame.data)?;
-                if !piece.is_empty() {
-                    open.input = None;
-                    out.push(Event::Arguments { choice: 0, index: self.calls - 1, piece });
-                }
-            }
-            (Some(DeltaKind::ThinkingDelta), BlockKind::Thinking) => {
-                self.think(delta.thinking, frame, out)?
-            }
-            (Some(DeltaKind::SignatureDelta), BlockKind::Thinking) => {
-                open.signature = Some(text(delta.signature.ok_or_else(broken)?, &frame.data)?);
-            }
-            // Citations, input of server tools, and what may come.
-            (Some(DeltaKind::Unknown) | None, _) | (_, BlockKind::Unknown) => {}
-            // A delta of one kind in a block of another: two answers were mixed.
-            _ => return Err(broken()),
+            Event::ToolCall { choice: 0, index, id, name, .. } => self.call(*index, id.as_ref(), name, out),
+            Event::Arguments { choice: 0, index, piece } => self.arguments(*index, piece, out),
+            Event::Stop { choice: 0, reason } => self.stop = Some(*reason),
+            Event::Text { .. }
+            | Event::Refusal { .. }
+            | Event::Thinking { .. }
+            | Event::ThinkingEnd { .. }
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::Stop { .. }
+            | Event::Start { .. }
+            | Event::Usage(_)
+            | Event::Failed(_)
+            | Event::End => {}
         }
-        Ok(())
     }
 
-    fn think(&mut self, raw: Option<&RawValue>, frame: &Frame, out: &mut Vec<Event>) -> Result<(), Fault> {
-        let text = text(raw.ok_or_else(broken)?, &frame.data)?;
-        out.extend((!text.is_empty()).then_some(Event::Thinking { choice: 0, text }));
-        Ok(())
+    fn close(&mut self, facts: &Facts, out: &mut BytesMut) {
+        if self.failed {
+            return;
+        }
+        self.end_block(out);
+        let mut data = Vec::with_capacity(512);
+        let mut json = Json::object(&mut data);
+        json.raw("type", b"\"message_delta\"");
+        let mut delta = Json::object(json.field("delta"));
+        delta.raw("stop_reason", response::stop_reason(self.stop, self.has_calls).as_bytes());
+        delta.raw("stop_sequence", b"null");
+        delta.end();
+        response::write_usage(facts.usage, json.field("usage"));
+        write_gateway(facts, json.field("gateway"));
+        json.end();
+        sse::write(Some("message_delta"), &data, out);
+        sse::write(Some("message_stop"), br#"{"type":"message_stop"}"#, out);
     }
 
-    fn close(&mut self, index: Option<u64>, out: &mut Vec<Event>) -> Result<(), Fault> {
-        let Some(open) = self.open.take_if(|open| open.index == index) else { return Err(broken()) };
-        match open.kind {
-            BlockKind::Thinking => {
-                out.push(Event::ThinkingEnd { choice: 0, signature: open.signature, redacted: None });
-            }
-            // Without a delta the input is the one that stood in the start, `{}` for a tool without any.
-            BlockKind::ToolUse => {
-                let index = self.calls - 1;
-                out.extend(open.input.map(|piece| Event::Arguments { choice: 0, index, piece }));
-            }
-            BlockKind::Text | BlockKind::RedactedThinking | BlockKind::Unknown => {}
+    fn fail(&mut self, error: &ErrorBody, out: &mut BytesMut) {
+        if !self.failed {
+            sse::write(Some("error"), &response::error(error), out);
         }
-        Ok(())
+        self.failed = true;
+    }
+}
+
+const TEXT: &[u8] = br#"{"type":"text","text":""}"#;
+const THINKING: &[u8] = br#"{"type":"thinking","thinking":"","signature":""}"#;
+const DELTA: &[u8] = b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":";
+
+impl Writer {
+    fn text(&mut self, text: &Text, out: &mut BytesMut) {
+        self.begin(Open::Text, TEXT, out);
+        out.reserve(self.text_head.len() + text.json().len() + 4);
+        out.extend_from_slice(&self.text_head);
+        out.extend_from_slice(text.json());
+        out.extend_from_slice(b"}}\n\n");
     }
 
-    /// Comes once or more often, each time with counters that replace those before.
-    fn delta(
-        &mut self,
-        delta: Option<Delta>,
-        usage: Option<Counters>,
-        out: &mut Vec<Event>,
-    ) -> Result<(), Fault> {
-        if !self.begun {
-            return Err(broken());
+    /// Begins a block, unless one of that kind is open.
+    fn begin(&mut self, kind: Open, block: &[u8], out: &mut BytesMut) {
+        if self.open == Some(kind) {
+            return;
         }
-        if let Some(reason) = delta.and_then(|delta| delta.stop_reason) {
-            if !self.stopped {
-                out.push(Event::Stop { choice: 0, reason: reason.into() });
-            }
-            self.stopped = true;
+        self.end_block(out);
+        let mut data = Vec::with_capacity(block.len() + 64);
+        let mut json = Json::object(&mut data);
+        json.raw("type", b"\"content_block_start\"");
+        json.integer("index", self.blocks);
+        json.raw("content_block", block);
+        json.end();
+        sse::write(Some("content_block_start"), &data, out);
+        self.open = Some(kind);
+        self.blocks += 1;
+        if kind == Open::Text {
+            self.text_head.clear();
+            self.text_head.extend_from_slice(DELTA);
+            integer(self.blocks - 1, &mut self.text_head);
+            self.text_head.extend_from_slice(b",\"delta\":{\"type\":\"text_delta\",\"text\":");
         }
-        if let Some(counters) = usage {
-            self.counters.replace_with(counters);
-            out.push(Event::Usage(self.counters.usage()));
-        }
-        Ok(())
     }
 
-    fn stop(&mut self, out: &mut Vec<Event>) -> Result<(), Fault> {
-        if !self.stopped || self.open.is_some() {
-            return Err(broken());
+    fn end_block(&mut self, out: &mut BytesMut) {
+        if let Some(open) = self.open.take() {
+            if let Open::Call(index) = open
+                && self.is_bare
+            {
+                self.bare.push(index);
+            }
+            let mut data = Vec::with_capacity(48);
+            let mut json = Json::object(&mut data);
+            json.raw("type", b"\"content_block_stop\"");
+            json.integer("index", self.blocks - 1);
+            json.end();
+            sse::write(Some("content_block_stop"), &data, out);
         }
-        self.ended = true;
-        out.push(Event::End);
-        Ok(())
+    }
+
+    /// A delta of the open block.
+    fn delta(&mut self, kind: &str, field: &str, piece: &Text, out: &mut BytesMut) {
+        let mut digits = Vec::with_capacity(4);
+        integer(self.blocks.saturating_sub(1), &mut digits);
+        let (kind, field) = (kind.as_bytes(), field.as_bytes());
+        let pieces: [&[u8]; 9] = [
+            DELTA,
+            &digits,
+            b",\"delta\":{\"type\":\"",
+            kind,
+            b"\",\"",
+            field,
+            b"\":",
+            piece.json(),
+            b"}}\n\n",
+        ];
+        pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+    }
+
+    /// It comes whole, with its block.
+    fn redacted(&mut self, data: &Text, out: &mut BytesMut) {
+        let mut block = Vec::with_capacity(data.json().len() + 48);
+        let mut json = Json::object(&mut block);
+        json.raw("type", b"\"redacted_thinking\"");
+        json.text("data", data);
+        json.end();
+        self.end_block(out);
+        self.begin(Open::Thinking, &block, out);
+        self.end_block(out);
+    }
+
+    fn call(&mut self, index: u32, id: Option<&Text>, name: &Text, out: &mut BytesMut) {
+        let mut block = Vec::with_capacity(160);
+        let mut json = Json::object(&mut block);
+        json.raw("type", b"\"tool_use\"");
+        match id {
+            Some(id) => json.text("id", id),
+            None => json.text("id", &call_id(&self.opening.request_id, 0, index)),
+        }
+        json.text("name", name);
+        json.raw("input", b"{}");
+        json.end();
+        self.begin(Open::Call(index), &block, out);
+        (self.has_calls, self.is_bare) = (true, true);
+    }
+
+    fn arguments(&mut self, index: u32, piece: &Text, out: &mut BytesMut) {
+        if self.open == Some(Open::Call(index)) {
+            self.is_bare = false;
+            return self.delta("input_json_delta", "partial_json", piece, out);
+        }
+        // A call without arguments may be told so late; its block has said the same.
+        if piece.json() == b"\"{}\"" && self.bare.contains(&index) {
+            return;
+        }
+        // A closed block takes no more. No provider writes its calls in turns; of one that did, the caller
+        // would run a call with half of its arguments.
+        let error = ErrorBody {
+            status: 502,
+            code: "upstream_failed",
+            message: "the provider wrote the arguments of several tool calls at once".to_owned(),
+            field: None,
+            retry_after_s: None,
+            request_id: self.opening.request_id.clone(),
+            attempts: Vec::new(),
+        };
+        self.fail(&error, out);
     }
 }

@@ -1,6 +1,7 @@
 //! Function calls of an answer: whole ones, and those that newer models stream argument by argument.
 
 use super::response::{broken, text};
+use crate::dialect::MAX_CALLS;
 use bytes::Bytes;
 use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::Fault;
@@ -79,7 +80,7 @@ impl Calls {
             let name = text(name, data)?;
             let id = call.id.map(|id| text(id, data)).transpose()?;
             let signature = signature.map(|signature| text(signature, data)).transpose()?;
-            if name.is_empty() {
+            if name.is_empty() || self.made >= MAX_CALLS {
                 return Err(broken());
             }
             let arguments = arguments(call.args)?;

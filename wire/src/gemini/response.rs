@@ -187,13 +187,15 @@ impl Tally {
     /// Takes one event's data, or a whole body; either may be wrapped in an array.
     pub(super) fn read(&mut self, data: &Bytes, out: &mut Vec<Event>) -> Result<(), Fault> {
         self.plain = None;
-        if data.trim_ascii_start().starts_with(b"[") {
-            let chunks: Vec<Chunk> = serde_json::from_slice(data).map_err(|_| broken())?;
+        // Once for all strings in it.
+        let json = std::str::from_utf8(data).map_err(|_| broken())?;
+        if json.trim_ascii_start().starts_with('[') {
+            let chunks: Vec<Chunk> = serde_json::from_str(json).map_err(|_| broken())?;
             chunks.into_iter().try_for_each(|chunk| self.chunk(chunk, data, out))?;
             self.plain = None;
             return Ok(());
         }
-        let chunk = serde_json::from_slice(data).map_err(|_| broken())?;
+        let chunk = serde_json::from_str(json).map_err(|_| broken())?;
         self.chunk(chunk, data, out)
     }
 

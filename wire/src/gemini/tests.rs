@@ -20,7 +20,6 @@ fn target(model: &str) -> Target<'_> {
         efforts: Efforts::default(),
         stream: false,
         stream_usage: true,
-        tier_is_priced: false,
         api_version: "",
     }
 }

@@ -1,56 +1,57 @@
 //! Writes whole answers and errors of the native dialect.
 
-use crate::dialect::{Attempt, CallMade, ErrorBody, Facts, Whole};
-use crate::openai_chat::{call_id, finish_reason, write_call_head, write_texts};
+use crate::dialect::{Attempt, CallMade, Choice, ErrorBody, Facts, Whole};
+use crate::openai_chat::{call_id_of, finish_reason, write_texts};
 use crate::write::{Json, array, integer, string};
 use gateway_core::conversation::{Arguments, StopReason, Text};
 use gateway_core::usage::Usage;
 
 pub(super) fn answer(whole: &Whole, facts: &Facts) -> Vec<u8> {
-    let choice = whole.choices.first();
-    // A refusal in words is what the model said; this dialect has no other place for it.
-    let texts: Vec<Text> = choice.map_or(Vec::new(), |choice| [&choice.texts[..], &choice.refusals].concat());
-    let calls = choice.map_or(&[][..], |choice| &choice.calls);
-    let mut out = Vec::with_capacity(usize::try_from(whole.text_bytes()).unwrap_or(0) + 768);
+    let none = Choice::default();
+    // The native dialect asks for one choice.
+    let choice = whole.choices.first().unwrap_or(&none);
+    let mut out = Vec::with_capacity(whole.text_bytes() as usize + 768);
     let mut json = Json::object(&mut out);
     json.string("id", facts.request_id);
-    write_texts(&texts, json.field("content"));
-    write_calls(calls, facts.request_id, &mut json);
-    write_outcome(choice.and_then(|choice| choice.stop), facts, &mut json);
+    // A refusal stands in the text's place; `finish_reason` tells it from one.
+    write_texts(choice.texts.iter().chain(&choice.refusals), json.field("content"));
+    if !choice.calls.is_empty() {
+        array((0..).zip(&choice.calls), json.field("tool_calls"), |(index, call), out| {
+            let mut json = Json::object(out);
+            json.text("id", &call_id_of(call, facts.request_id, 0, index));
+            json.raw("type", br#""function""#);
+            let mut function = Json::object(json.field("function"));
+            write_function(call, &mut function);
+            function.end();
+            json.end();
+        });
+    }
+    write_outcome(stop_of(choice.stop, !choice.refusals.is_empty()), facts, &mut json);
     json.end();
     out
 }
 
-/// `tool_calls`, as in OpenAI chat, but with `arguments` an object. Absent where the model made none.
-pub(super) fn write_calls(calls: &[CallMade], request_id: &str, json: &mut Json) {
-    if calls.is_empty() {
-        return;
-    }
-    array((0u32..).zip(calls), json.field("tool_calls"), |(n, call), out| {
-        let mut json = Json::object(out);
-        write_call_head(call.id.as_ref(), &call_id(request_id, 0, n), &mut json);
-        let mut function = Json::object(json.field("function"));
-        function.text("name", &call.name);
-        write_arguments(&call.arguments, function.field("arguments"));
-        function.end();
-        json.end();
-    });
+/// A refusal in words, which OpenAI ends with `stop`, is told by the reason here.
+pub(super) fn stop_of(stop: Option<StopReason>, has_refusal: bool) -> Option<StopReason> {
+    if has_refusal { Some(StopReason::Refusal) } else { stop }
 }
 
-/// The arguments as an object; as the string that the model wrote, where that is none.
-pub(super) fn write_arguments(pieces: &[Text], out: &mut Vec<u8>) {
-    let mut literal = Vec::new();
-    write_texts(pieces, &mut literal);
-    let text = Text::from_json(literal.into()).unwrap_or_else(|| Text::new(""));
-    match (Arguments::Encoded(text.clone())).object() {
-        Some(object) => out.extend_from_slice(&object),
-        None => out.extend_from_slice(text.json()),
-    }
+/// `name`, and `arguments` as an object; as the string that the model wrote, where that is no object.
+pub(super) fn write_function(call: &CallMade, json: &mut Json) {
+    json.text("name", &call.name);
+    let mut literal = Vec::with_capacity(call.arguments.iter().map(Text::json_len).sum::<usize>() + 2);
+    write_texts(&call.arguments, &mut literal);
+    let object = Text::from_json(literal.clone().into()).and_then(|text| Arguments::Encoded(text).object());
+    let out = json.field("arguments");
+    let from = out.len();
+    out.extend_from_slice(object.as_deref().unwrap_or(&literal));
+    // Line ends can stand between tokens alone, and would end a line of server-sent events.
+    out[from..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
 }
 
-/// All fields of an answer but `id`, `content` and `tool_calls`.
+/// All fields of an answer but `id` and `content`.
 pub(super) fn write_outcome(stop: Option<StopReason>, facts: &Facts, json: &mut Json) {
-    json.raw("finish_reason", finish_reason(stop, true).as_bytes());
+    json.raw("finish_reason", finish_reason(stop, false).as_bytes());
     json.string("provider_used", facts.provider);
     json.string("model_used", facts.model);
     json.bool("fallback_triggered", facts.fallback);

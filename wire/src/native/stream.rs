@@ -1,8 +1,8 @@
-//! Writes a stream of the native dialect: `start`, `delta`…, then `done` or `error`.
+//! Writes a stream of the native dialect: `start`, `delta`…, `tool_call`…, then `done` or `error`.
 
 use super::response;
 use crate::dialect::{CallMade, Encode, ErrorBody, Facts, Opening};
-use crate::openai_chat::call_id;
+use crate::openai_chat::call_id_of;
 use crate::sse;
 use crate::write::Json;
 use bytes::BytesMut;
@@ -11,28 +11,28 @@ use gateway_core::conversation::{Event, StopReason};
 pub(super) struct Writer {
     opening: Opening,
     stop: Option<StopReason>,
+    has_refusal: bool,
+    /// Calls whose arguments may still come; each is told whole.
     calls: Vec<CallMade>,
+    /// Calls that were told.
+    told: u32,
 }
 
 impl Writer {
     pub(super) fn new(opening: Opening) -> Writer {
-        Writer { opening, stop: None, calls: Vec::new() }
+        Writer { opening, stop: None, has_refusal: false, calls: Vec::new(), told: 0 }
     }
 
-    /// Tells of each call, whole. Pieces of several may come in any order, so none is whole before the stop.
     fn tell_calls(&mut self, out: &mut BytesMut) {
-        for (index, call) in (0u32..).zip(std::mem::take(&mut self.calls)) {
+        for call in std::mem::take(&mut self.calls) {
             let mut data = Vec::with_capacity(256);
             let mut json = Json::object(&mut data);
-            json.integer("index", u64::from(index));
-            match &call.id {
-                Some(id) => json.text("id", id),
-                None => json.string("id", &call_id(&self.opening.request_id, 0, index)),
-            }
-            json.text("name", &call.name);
-            response::write_arguments(&call.arguments, json.field("arguments"));
+            json.integer("index", u64::from(self.told));
+            json.text("id", &call_id_of(&call, &self.opening.request_id, 0, self.told));
+            response::write_function(&call, &mut json);
             json.end();
             sse::write(Some("tool_call"), &data, out);
+            self.told += 1;
         }
     }
 }
@@ -50,21 +50,21 @@ impl Encode for Writer {
 
     fn event(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
-            // The native dialect asks for one choice, so there is no other.
-            Event::Text { choice: 0, text } => {
+            // The native dialect asks for one choice, so there is no other. A refusal stands in the text's place.
+            Event::Text { choice: 0, text } | Event::Refusal { choice: 0, text } => {
+                self.has_refusal |= matches!(event, Event::Refusal { .. });
                 out.extend_from_slice(b"event: delta\ndata: {\"text\":");
                 out.extend_from_slice(text.json());
                 out.extend_from_slice(b"}\n\n");
             }
-            Event::Refusal { choice: 0, text } => {
-                self.event(&Event::Text { choice: 0, text: text.clone() }, out)
-            }
-            Event::ToolCall { choice: 0, id, name, signature, .. } => {
-                let (id, name, signature) = (id.clone(), name.clone(), signature.clone());
-                self.calls.push(CallMade { id, name, arguments: Vec::new(), signature });
-            }
+            Event::ToolCall { choice: 0, id, name, .. } => self.calls.push(CallMade {
+                id: id.clone(),
+                name: name.clone(),
+                arguments: Vec::new(),
+                signature: None,
+            }),
             Event::Arguments { choice: 0, index, piece } => {
-                // Decoders number calls as they begin, so the call is there.
+                // Arguments never come before their call, nor after the choice's end.
                 if let Some(call) = self.calls.get_mut(*index as usize) {
                     call.arguments.push(piece.clone());
                 }
@@ -73,8 +73,17 @@ impl Encode for Writer {
                 self.tell_calls(out);
                 self.stop = Some(*reason);
             }
-            // Thinking is not carried, and there is one choice.
-            _ => {}
+            Event::Text { .. }
+            | Event::Refusal { .. }
+            | Event::ToolCall { .. }
+            | Event::Arguments { .. }
+            | Event::Stop { .. }
+            | Event::Thinking { .. }
+            | Event::ThinkingEnd { .. }
+            | Event::Start { .. }
+            | Event::Usage(_)
+            | Event::Failed(_)
+            | Event::End => {}
         }
     }
 
@@ -82,7 +91,7 @@ impl Encode for Writer {
         let mut data = Vec::with_capacity(512);
         let mut json = Json::object(&mut data);
         json.string("id", facts.request_id);
-        response::write_outcome(self.stop, facts, &mut json);
+        response::write_outcome(response::stop_of(self.stop, self.has_refusal), facts, &mut json);
         json.end();
         sse::write(Some("done"), &data, out);
     }

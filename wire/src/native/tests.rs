@@ -58,8 +58,7 @@ fn a_mistake_is_named_by_its_field_and_its_mend() {
             r#","capability":"code""#,
             "`capability` is not supported by this version of the gateway: leave it out",
         ),
-        (r#","tools":[]"#, "`tools`: is empty: offer at least one, or leave the field out"),
-        (r#","n":2"#, "`n` is not supported by this version of the gateway: leave it out"),
+        (r#","n":2"#, "`n` is not supported over 1 by this dialect, whose answer is one: ask several times"),
         (r#","temperature":9"#, "`temperature`: must be a number from 0 to 2"),
     ] {
         assert_eq!(asked(fields).expect_err(fields).to_string(), want);
@@ -222,6 +221,69 @@ fn a_stream_is_start_deltas_done() {
             ("done".to_owned(), done),
         ]
     );
+}
+
+fn call(index: u32, id: Option<&str>) -> Event {
+    Event::ToolCall { choice: 0, index, id: id.map(Text::new), name: Text::new("f"), signature: None }
+}
+
+fn piece(index: u32, piece: &str) -> Event {
+    Event::Arguments { choice: 0, index, piece: Text::new(piece) }
+}
+
+/// Two calls whose pieces are interleaved, the second without an id and without sense.
+fn calls() -> Vec<Event> {
+    vec![
+        call(0, Some("call_1")),
+        piece(0, "{\"a\":\n"),
+        call(1, None),
+        piece(1, "not "),
+        piece(0, "\"\\n\"}"),
+        piece(1, "JSON"),
+        Event::Stop { choice: 0, reason: StopReason::ToolCalls },
+    ]
+}
+
+#[test]
+fn arguments_are_an_object_or_what_the_model_wrote_in_its_place() {
+    let mut whole = Whole::default();
+    calls().into_iter().for_each(|event| whole.add(event));
+    let body = Native.answer(&whole, &facts(&USAGE, &[], &[]));
+    let body: Value = serde_json::from_slice(&body).expect("JSON");
+    let made = body["tool_calls"][1]["id"].clone();
+    assert!(made.as_str().is_some_and(|id| id.starts_with("call_") && id.len() == 29), "{made}");
+    assert_eq!((&body["content"], &body["finish_reason"]), (&json!(""), &json!("tool_calls")));
+    let (object, string) = (json!({"a": "\n"}), json!("not JSON"));
+    assert_eq!(
+        body["tool_calls"],
+        json!([
+            {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": object}},
+            {"id": made, "type": "function", "function": {"name": "f", "arguments": string}},
+        ])
+    );
+    let told: Vec<_> = stream(&calls()).into_iter().filter(|(name, _)| name == "tool_call").collect();
+    assert_eq!(
+        told,
+        [
+            ("tool_call".to_owned(), json!({"index": 0, "id": "call_1", "name": "f", "arguments": object})),
+            ("tool_call".to_owned(), json!({"index": 1, "id": made, "name": "f", "arguments": string})),
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_stands_in_the_texts_place() {
+    let events = [
+        Event::Refusal { choice: 0, text: Text::new("no") },
+        Event::Stop { choice: 0, reason: StopReason::End },
+    ];
+    let mut whole = Whole::default();
+    events.iter().cloned().for_each(|event| whole.add(event));
+    let body: Value = serde_json::from_slice(&Native.answer(&whole, &facts(&USAGE, &[], &[]))).expect("JSON");
+    assert_eq!((&body["content"], &body["finish_reason"]), (&json!("no"), &json!("content_filter")));
+    let stream = stream(&events);
+    assert_eq!(stream[1], ("delta".to_owned(), json!({"text": "no"})));
+    assert_eq!(stream[2].1["finish_reason"], "content_filter");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod decode;
 mod fault;
 mod fields;
+mod ids;
 mod request;
 mod response;
 mod stream;
@@ -10,8 +11,9 @@ mod stream;
 mod tests;
 
 pub(crate) use fields::{Dialect, decode};
+pub(crate) use ids::call_id;
 pub(crate) use request::{Written, write_body};
-pub(crate) use response::{call_id, finish_reason, write_call_head, write_texts};
+pub(crate) use response::{call_id_of, finish_reason, write_gateway, write_texts};
 
 use crate::dialect::{
     Asked, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target, Whole,

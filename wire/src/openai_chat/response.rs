@@ -1,20 +1,20 @@
 //! Writes whole answers and errors as OpenAI's SDKs expect them.
 
-use crate::dialect::{Choice, ErrorBody, Facts, Thought, Whole};
+use super::ids::call_id;
+use crate::dialect::{CallMade, Choice, ErrorBody, Facts, Thought, Whole};
 use crate::write::{Json, array, integer, string};
 use gateway_core::conversation::{StopReason, Text};
 use gateway_core::usage::Usage;
 
 pub(super) fn answer(whole: &Whole, facts: &Facts) -> Vec<u8> {
-    let size = usize::try_from(whole.text_bytes()).unwrap_or(0);
-    let mut out = Vec::with_capacity(size + 512);
+    let mut out = Vec::with_capacity(whole.text_bytes() as usize + 512);
     let mut json = Json::object(&mut out);
     json.raw("id", id(facts.request_id).as_bytes());
     json.raw("object", br#""chat.completion""#);
     json.integer("created", facts.created);
     json.string("model", facts.model);
-    array(whole.choices.iter().enumerate(), json.field("choices"), |(index, choice), out| {
-        write_choice(index, choice, facts, out);
+    array((0..).zip(&whole.choices), json.field("choices"), |(index, choice), out| {
+        write_choice(index, choice, facts.request_id, out);
     });
     write_usage(facts.usage, json.field("usage"));
     json.end();
@@ -23,119 +23,114 @@ pub(super) fn answer(whole: &Whole, facts: &Facts) -> Vec<u8> {
 
 /// Our own id, quoted: callers find the audit record by it, whichever provider answered.
 pub(super) fn id(request_id: &str) -> String {
-    let mut id = String::with_capacity(48);
-    id.push_str("\"chatcmpl-");
-    id.extend(request_id.chars().filter(|c| *c != '-'));
-    id.push('"');
-    id
+    format!("\"chatcmpl-{}\"", request_id.replace('-', ""))
 }
 
-/// An id for a call that its provider gave none: the same in every form of the answer.
-pub(crate) fn call_id(request_id: &str, choice: u32, index: u32) -> String {
-    let chance: String = request_id.chars().filter(|c| *c != '-').skip(16).collect();
-    format!("call_{chance}{choice:04x}{index:04x}")
-}
-
-fn write_choice(index: usize, choice: &Choice, facts: &Facts, out: &mut Vec<u8>) {
+fn write_choice(index: u32, choice: &Choice, request_id: &str, out: &mut Vec<u8>) {
     let mut json = Json::object(out);
-    json.integer("index", index as u64);
+    json.integer("index", u64::from(index));
     let mut message = Json::object(json.field("message"));
     message.raw("role", br#""assistant""#);
-    let silent = choice.texts.is_empty() && !(choice.calls.is_empty() && choice.refusals.is_empty());
-    if silent {
+    let says_nothing = choice.texts.is_empty();
+    if says_nothing && !(choice.calls.is_empty() && choice.refusals.is_empty()) {
         message.raw("content", b"null");
     } else {
         write_texts(&choice.texts, message.field("content"));
     }
-    if choice.refusals.is_empty() {
-        message.raw("refusal", b"null");
-    } else {
-        write_texts(&choice.refusals, message.field("refusal"));
+    match &choice.refusals[..] {
+        [] => message.raw("refusal", b"null"),
+        refusals => write_texts(refusals, message.field("refusal")),
     }
-    write_thinking(&choice.thinking, &mut message);
+    if !choice.thinking.is_empty() {
+        write_thinking(&choice.thinking, &mut message);
+    }
     if !choice.calls.is_empty() {
-        let number = u32::try_from(index).unwrap_or(u32::MAX);
-        array((0u32..).zip(&choice.calls), message.field("tool_calls"), |(n, call), out| {
-            let mut json = Json::object(out);
-            write_call_head(call.id.as_ref(), &call_id(facts.request_id, number, n), &mut json);
-            let mut function = Json::object(json.field("function"));
-            function.text("name", &call.name);
-            write_texts(&call.arguments, function.field("arguments"));
-            function.end();
-            write_signature(call.signature.as_ref(), &mut json);
-            json.end();
+        array((0..).zip(&choice.calls), message.field("tool_calls"), |(number, call), out| {
+            write_call(call, &call_id_of(call, request_id, index, number), out);
         });
     }
     message.end();
     json.raw("logprobs", b"null");
-    json.raw("finish_reason", finish_reason(choice.stop, !choice.refusals.is_empty()).as_bytes());
+    let reason = finish_reason(choice.stop, !choice.refusals.is_empty());
+    json.raw("finish_reason", reason.as_bytes());
     json.end();
 }
 
-/// A call's `id` and `type`.
-pub(crate) fn write_call_head(id: Option<&Text>, minted: &str, json: &mut Json) {
-    match id {
-        Some(id) => json.text("id", id),
-        None => json.string("id", minted),
-    }
+/// The provider's own id, or one made for the call's place.
+pub(crate) fn call_id_of(call: &CallMade, request_id: &str, choice: u32, index: u32) -> Text {
+    call.id.clone().unwrap_or_else(|| call_id(request_id, choice, index))
+}
+
+fn write_call(call: &CallMade, id: &Text, out: &mut Vec<u8>) {
+    let mut json = Json::object(out);
+    json.text("id", id);
     json.raw("type", br#""function""#);
+    let mut function = Json::object(json.field("function"));
+    function.text("name", &call.name);
+    write_texts(&call.arguments, function.field("arguments"));
+    function.end();
+    if let Some(signature) = &call.signature {
+        write_signature(signature, json.field("extra_content"));
+    }
+    json.end();
 }
 
-/// Gemini's thought signature, where Google's own OpenAI-compatible API keeps it.
-pub(super) fn write_signature(signature: Option<&Text>, json: &mut Json) {
-    if let Some(signature) = signature {
-        let mut extra = Json::object(json.field("extra_content"));
-        let mut google = Json::object(extra.field("google"));
-        google.text("thought_signature", signature);
-        google.end();
-        extra.end();
-    }
+/// Google's own place for a thought signature in this dialect.
+pub(super) fn write_signature(signature: &Text, out: &mut Vec<u8>) {
+    let mut json = Json::object(out);
+    let mut google = Json::object(json.field("google"));
+    google.text("thought_signature", signature);
+    google.end();
+    json.end();
 }
 
-/// `reasoning_content` for people; `thinking_blocks`, with signatures, to be sent back.
-fn write_thinking(thoughts: &[Thought], message: &mut Json) {
-    if thoughts.is_empty() {
-        return;
+/// `reasoning_content` for people; `thinking_blocks`, where a provider signed them, to be sent back.
+fn write_thinking(thinking: &[Thought], message: &mut Json) {
+    let texts = thinking.iter().flat_map(|thought| &thought.texts);
+    if texts.clone().next().is_some() {
+        write_texts(texts, message.field("reasoning_content"));
     }
-    let texts: Vec<Text> = thoughts.iter().flat_map(|thought| thought.texts.iter().cloned()).collect();
-    if !texts.is_empty() {
-        write_texts(&texts, message.field("reasoning_content"));
-    }
-    let signed =
-        || thoughts.iter().filter(|thought| thought.signature.is_some() || thought.redacted.is_some());
-    if signed().next().is_some() {
-        array(signed(), message.field("thinking_blocks"), |thought, out| {
-            write_block(&thought.texts, thought.signature.as_ref(), thought.redacted.as_ref(), out);
+    let mut signed = thinking.iter().filter(|thought| is_signed(thought)).peekable();
+    if signed.peek().is_some() {
+        array(signed, message.field("thinking_blocks"), |thought, out| {
+            let Thought { texts, signature, redacted, .. } = thought;
+            let mut json = Json::object(out);
+            let text = texts.iter().map(Text::json_inner);
+            write_block(text, signature.as_ref(), redacted.as_ref(), &mut json);
+            json.end();
         });
     }
 }
 
-/// A block of Anthropic's, as it has to come back.
-pub(super) fn write_block(
-    texts: &[Text],
+fn is_signed(thought: &Thought) -> bool {
+    thought.signature.is_some() || thought.redacted.is_some()
+}
+
+/// The fields of a block of thinking, as Anthropic's dialect has them. `text` is the raw content of
+/// literals that make up the thought.
+pub(super) fn write_block<'t>(
+    text: impl Iterator<Item = &'t [u8]>,
     signature: Option<&Text>,
     redacted: Option<&Text>,
-    out: &mut Vec<u8>,
+    json: &mut Json,
 ) {
-    let mut json = Json::object(out);
-    match redacted {
-        Some(data) => {
-            json.raw("type", br#""redacted_thinking""#);
-            json.text("data", data);
-        }
-        None => {
-            json.raw("type", br#""thinking""#);
-            write_texts(texts, json.field("thinking"));
-            if let Some(signature) = signature {
-                json.text("signature", signature);
-            }
-        }
+    if let Some(data) = redacted {
+        json.raw("type", br#""redacted_thinking""#);
+        json.text("data", data);
+        return;
     }
-    json.end();
+    json.raw("type", br#""thinking""#);
+    let out = json.field("thinking");
+    out.push(b'"');
+    text.for_each(|piece| out.extend_from_slice(piece));
+    out.push(b'"');
+    if let Some(signature) = signature {
+        json.text("signature", signature);
+    }
 }
 
 /// Pieces joined into one literal: raw, since JSON string contents concatenate.
-pub(crate) fn write_texts(texts: &[Text], out: &mut Vec<u8>) {
+pub(crate) fn write_texts<'t>(texts: impl IntoIterator<Item = &'t Text>, out: &mut Vec<u8>) {
     out.push(b'"');
     for text in texts {
         out.extend_from_slice(text.json_inner());
@@ -143,13 +138,13 @@ pub(crate) fn write_texts(texts: &[Text], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// OpenAI's word for the reason, quoted. A refusal in words ends like any answer; one without is a filter's.
-pub(crate) fn finish_reason(stop: Option<StopReason>, refused: bool) -> &'static str {
+/// OpenAI's word for the reason, quoted. A refusal whose words stand in `refusal` ends with `stop`.
+pub(crate) fn finish_reason(stop: Option<StopReason>, has_refusal: bool) -> &'static str {
     match stop {
+        Some(StopReason::Refusal) if has_refusal => "\"stop\"",
         Some(StopReason::End | StopReason::StopSequence | StopReason::Other) | None => "\"stop\"",
         Some(StopReason::Length) => "\"length\"",
         Some(StopReason::ToolCalls) => "\"tool_calls\"",
-        Some(StopReason::Refusal) if refused => "\"stop\"",
         Some(StopReason::Refusal | StopReason::ContentFilter) => "\"content_filter\"",
     }
 }
@@ -180,7 +175,7 @@ pub(super) fn write_usage(usage: &Usage, out: &mut Vec<u8>) {
 }
 
 /// The closing `gateway` object: what headers carry on a JSON answer.
-pub(super) fn write_gateway(facts: &Facts, out: &mut Vec<u8>) {
+pub(crate) fn write_gateway(facts: &Facts, out: &mut Vec<u8>) {
     let mut json = Json::object(out);
     json.string("request_id", facts.request_id);
     json.string("provider", facts.provider);

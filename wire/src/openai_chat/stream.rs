@@ -1,13 +1,16 @@
 //! Writes a stream as OpenAI does: chunks, the usage chunk where it was asked for, `[DONE]`.
 
+use super::ids::call_id;
 use super::response;
-use crate::dialect::{Encode, ErrorBody, Facts, Opening};
+use crate::dialect::{Encode, ErrorBody, Facts, MAX_CHOICES, Opening};
 use crate::sse;
 use crate::write::Json;
 use bytes::BytesMut;
 use gateway_core::conversation::{Event, StopReason, Text};
 
-/// What follows a text.
+/// What follows a delta.
+const TAIL: &[u8] = b",\"logprobs\":null,\"finish_reason\":null}]}\n\n";
+/// What follows a text, which closes its delta.
 const TEXT_TAIL: &[u8] = b"},\"logprobs\":null,\"finish_reason\":null}]}\n\n";
 
 /// Keeps the part of a chunk that is the same in each, so that a chunk costs three copies.
@@ -17,12 +20,24 @@ pub(super) struct Writer {
     head: Vec<u8>,
     /// The same up to the text of the first choice, which most chunks bring.
     text_head: Vec<u8>,
-    /// Thinking that is not over, by choice: its block is told whole, with its signature.
-    thinking: Vec<(u32, Vec<Text>)>,
-    /// Choices that refused in words.
-    refused: Vec<u32>,
+    /// Bits by index: choices that had their first chunk, those that refused in words.
+    begun: u128,
+    refused: u128,
+    /// Thoughts under way: their text is told once more, whole, beside the signature.
+    thoughts: Vec<Thinking>,
     /// Reasons wait for `close`: usage, and so the cost, comes after them.
     stops: Vec<(u32, StopReason)>,
+}
+
+const _: () = assert!(MAX_CHOICES <= u128::BITS, "a choice has a bit");
+
+/// What a choice thinks.
+struct Thinking {
+    choice: u32,
+    /// Blocks that are over.
+    blocks: u64,
+    /// The raw content of the literals that told the block at hand.
+    text: Vec<u8>,
 }
 
 impl Writer {
@@ -31,8 +46,9 @@ impl Writer {
             opening,
             head: Vec::new(),
             text_head: Vec::new(),
-            thinking: Vec::new(),
-            refused: Vec::new(),
+            begun: 1,
+            refused: 0,
+            thoughts: Vec::new(),
             stops: Vec::new(),
         }
     }
@@ -49,41 +65,131 @@ impl Writer {
         self.text_head = [&self.head[..], b"{\"index\":0,\"delta\":{\"content\":"].concat();
     }
 
-    /// A chunk that ends nothing.
-    fn delta(&self, choice: u32, delta: &[&[u8]], out: &mut BytesMut) {
-        self.choice(choice, delta, out);
-        out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":null}]}\n\n");
-    }
-
-    fn thought(&mut self, choice: u32) -> &mut Vec<Text> {
-        let at = match self.thinking.iter().position(|(open, _)| *open == choice) {
-            Some(at) => at,
-            None => {
-                self.thinking.push((choice, Vec::new()));
-                self.thinking.len() - 1
-            }
-        };
-        &mut self.thinking[at].1
-    }
-
+    /// A chunk up to its delta, which stands in these pieces.
     fn choice(&self, index: u32, delta: &[&[u8]], out: &mut BytesMut) {
-        let mut digits = Vec::with_capacity(4);
-        crate::write::integer(u64::from(index), &mut digits);
         out.extend_from_slice(&self.head);
         out.extend_from_slice(b"{\"index\":");
-        out.extend_from_slice(&digits);
+        integer(u64::from(index), out);
         out.extend_from_slice(b",\"delta\":");
         for piece in delta {
             out.extend_from_slice(piece);
         }
+    }
+
+    fn role(&self, index: u32, out: &mut BytesMut) {
+        self.choice(index, &[br#"{"role":"assistant","content":"","refusal":null}"#, TAIL], out);
+    }
+
+    /// Further choices begin with their role, as the first does.
+    fn begin_choice(&mut self, choice: u32, out: &mut BytesMut) {
+        if self.begun & (1 << choice) == 0 {
+            self.begun |= 1 << choice;
+            self.role(choice, out);
+        }
+    }
+
+    fn call(
+        &self,
+        (choice, index): (u32, u32),
+        (id, name, signature): (Option<&Text>, &Text, Option<&Text>),
+        out: &mut BytesMut,
+    ) {
+        let made = id.is_none().then(|| call_id(&self.opening.request_id, choice, index));
+        let mut call = Vec::with_capacity(160);
+        let mut json = Json::object(&mut call);
+        json.integer("index", u64::from(index));
+        if let Some(id) = id.or(made.as_ref()) {
+            json.text("id", id);
+        }
+        json.raw("type", br#""function""#);
+        let mut function = Json::object(json.field("function"));
+        function.text("name", name);
+        function.raw("arguments", br#""""#);
+        function.end();
+        if let Some(signature) = signature {
+            response::write_signature(signature, json.field("extra_content"));
+        }
+        json.end();
+        self.choice(choice, &[b"{\"tool_calls\":[", &call, b"]}", TAIL], out);
+    }
+
+    fn arguments(&self, choice: u32, index: u32, piece: &Text, out: &mut BytesMut) {
+        self.choice(choice, &[b"{\"tool_calls\":[{\"index\":"], out);
+        integer(u64::from(index), out);
+        out.extend_from_slice(b",\"function\":{\"arguments\":");
+        out.extend_from_slice(piece.json());
+        out.extend_from_slice(b"}}]}");
+        out.extend_from_slice(TAIL);
+    }
+
+    fn thinking(&mut self, choice: u32, text: &Text, out: &mut BytesMut) {
+        self.choice(choice, &[b"{\"reasoning_content\":", text.json(), TEXT_TAIL], out);
+        self.thought(choice).text.extend_from_slice(text.json_inner());
+    }
+
+    /// A block that its provider signed, whole, for the caller to send back.
+    fn thinking_end(
+        &mut self,
+        choice: u32,
+        signature: Option<&Text>,
+        redacted: Option<&Text>,
+        out: &mut BytesMut,
+    ) {
+        let thought = self.thought(choice);
+        let block = thought.blocks;
+        thought.blocks += 1;
+        // A redacted block stands by itself; a text told before it is of another, not yet over.
+        let text = if redacted.is_some() { Vec::new() } else { std::mem::take(&mut thought.text) };
+        if signature.is_none() && redacted.is_none() {
+            return;
+        }
+        let mut json = Vec::with_capacity(text.len() + 512);
+        let mut fields = Json::object(&mut json);
+        // The SDKs add up lists by `index`.
+        fields.integer("index", block);
+        response::write_block(std::iter::once(&text[..]), signature, redacted, &mut fields);
+        fields.end();
+        self.choice(choice, &[b"{\"thinking_blocks\":[", &json, b"]}", TAIL], out);
+    }
+
+    fn thought(&mut self, choice: u32) -> &mut Thinking {
+        let at = match self.thoughts.iter().position(|thought| thought.choice == choice) {
+            Some(at) => at,
+            None => {
+                self.thoughts.push(Thinking { choice, blocks: 0, text: Vec::new() });
+                self.thoughts.len() - 1
+            }
+        };
+        &mut self.thoughts[at]
+    }
+
+    /// A choice's last chunk; the stream's last has our own words on it.
+    fn stop(&self, choice: u32, reason: StopReason, facts: Option<&Facts>, out: &mut BytesMut) {
+        self.choice(choice, &[b"{},\"logprobs\":null,\"finish_reason\":"], out);
+        let has_refusal = self.refused & (1 << choice) != 0;
+        out.extend_from_slice(response::finish_reason(Some(reason), has_refusal).as_bytes());
+        out.extend_from_slice(b"}]");
+        if let Some(facts) = facts {
+            let mut gateway = Vec::with_capacity(256);
+            response::write_gateway(facts, &mut gateway);
+            out.extend_from_slice(b",\"gateway\":");
+            out.extend_from_slice(&gateway);
+        }
+        out.extend_from_slice(b"}\n\n");
+    }
+}
+
+fn integer(value: u64, out: &mut BytesMut) {
+    match u8::try_from(value) {
+        Ok(digit @ 0..=9) => out.extend_from_slice(&[b'0' + digit]),
+        _ => out.extend_from_slice(value.to_string().as_bytes()),
     }
 }
 
 impl Encode for Writer {
     fn open(&mut self, facts: &Facts, out: &mut BytesMut) {
         self.begin(facts);
-        self.choice(0, &[br#"{"role":"assistant","content":"","refusal":null}"#], out);
-        out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+        self.role(0, out);
     }
 
     fn event(&mut self, event: &Event, out: &mut BytesMut) {
@@ -95,49 +201,31 @@ impl Encode for Writer {
                 out.extend_from_slice(TEXT_TAIL);
             }
             Event::Text { choice, text } => {
-                self.choice(*choice, &[b"{\"content\":", text.json()], out);
-                out.extend_from_slice(TEXT_TAIL);
+                self.begin_choice(*choice, out);
+                self.choice(*choice, &[b"{\"content\":", text.json(), TEXT_TAIL], out);
             }
             Event::Thinking { choice, text } => {
-                self.thought(*choice).push(text.clone());
-                self.delta(*choice, &[b"{\"reasoning_content\":", text.json(), b"}"], out);
+                self.begin_choice(*choice, out);
+                self.thinking(*choice, text, out);
             }
             Event::ThinkingEnd { choice, signature, redacted } => {
-                let texts = std::mem::take(self.thought(*choice));
-                if signature.is_some() || redacted.is_some() {
-                    let mut block = Vec::with_capacity(256);
-                    response::write_block(&texts, signature.as_ref(), redacted.as_ref(), &mut block);
-                    self.delta(*choice, &[b"{\"thinking_blocks\":[", &block, b"]}"], out);
-                }
+                self.begin_choice(*choice, out);
+                self.thinking_end(*choice, signature.as_ref(), redacted.as_ref(), out);
             }
             Event::Refusal { choice, text } => {
-                if !self.refused.contains(choice) {
-                    self.refused.push(*choice);
-                }
-                self.delta(*choice, &[b"{\"refusal\":", text.json(), b"}"], out);
+                self.begin_choice(*choice, out);
+                self.refused |= 1 << choice;
+                self.choice(*choice, &[b"{\"refusal\":", text.json(), TEXT_TAIL], out);
             }
             Event::ToolCall { choice, index, id, name, signature } => {
-                let mut call = Vec::with_capacity(160);
-                let mut json = Json::object(&mut call);
-                json.integer("index", u64::from(*index));
-                let minted = response::call_id(&self.opening.request_id, *choice, *index);
-                response::write_call_head(id.as_ref(), &minted, &mut json);
-                let mut function = Json::object(json.field("function"));
-                function.text("name", name);
-                function.raw("arguments", b"\"\"");
-                function.end();
-                response::write_signature(signature.as_ref(), &mut json);
-                json.end();
-                self.delta(*choice, &[b"{\"tool_calls\":[", &call, b"]}"], out);
+                self.begin_choice(*choice, out);
+                self.call((*choice, *index), (id.as_ref(), name, signature.as_ref()), out);
             }
-            Event::Arguments { choice, index, piece } => {
-                let mut number = Vec::with_capacity(4);
-                crate::write::integer(u64::from(*index), &mut number);
-                let head: &[u8] = b"{\"tool_calls\":[{\"index\":";
-                let delta = [head, &number, b",\"function\":{\"arguments\":", piece.json(), b"}}]}"];
-                self.delta(*choice, &delta, out);
+            Event::Arguments { choice, index, piece } => self.arguments(*choice, *index, piece, out),
+            Event::Stop { choice, reason } => {
+                self.begin_choice(*choice, out);
+                self.stops.push((*choice, *reason));
             }
-            Event::Stop { choice, reason } => self.stops.push((*choice, *reason)),
             Event::Start { .. } | Event::Usage(_) | Event::Failed(_) | Event::End => {}
         }
     }
@@ -145,19 +233,8 @@ impl Encode for Writer {
     fn close(&mut self, facts: &Facts, out: &mut BytesMut) {
         let stops = std::mem::take(&mut self.stops);
         for (position, (choice, reason)) in stops.iter().enumerate() {
-            self.choice(*choice, &[b"{}"], out);
-            out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":");
-            out.extend_from_slice(
-                response::finish_reason(Some(*reason), self.refused.contains(choice)).as_bytes(),
-            );
-            out.extend_from_slice(b"}]");
-            if position + 1 == stops.len() {
-                let mut gateway = Vec::with_capacity(256);
-                response::write_gateway(facts, &mut gateway);
-                out.extend_from_slice(b",\"gateway\":");
-                out.extend_from_slice(&gateway);
-            }
-            out.extend_from_slice(b"}\n\n");
+            let is_last = position + 1 == stops.len();
+            self.stop(*choice, *reason, is_last.then_some(facts), out);
         }
         if self.opening.include_usage {
             let mut usage = Vec::with_capacity(192);

@@ -380,6 +380,19 @@ fn what_cannot_be_understood_is_broken_and_what_only_explains_is_skipped() {
 }
 
 #[test]
+fn calls_without_end_and_bytes_that_are_no_text_are_broken() {
+    let one = || json!({"functionCall": {"name": "f"}});
+    for (count, is_whole) in [(128, true), (129, false)] {
+        let parts: Vec<Value> = (0..count).map(|_| one()).collect();
+        assert_eq!(calls(&[chunk(json!(parts), Some("STOP"))]).is_ok(), is_whole, "{count}");
+    }
+    let mut body = chunk(json!([{"text": "ab"}]), Some("STOP")).to_string().into_bytes();
+    let at = body.windows(2).position(|two| two == b"ab").expect("it is there");
+    body[at] = 0xC3;
+    assert_eq!(Gemini.answer(&body.into()), Err(Fault::new(FaultClass::Broken, Some(200))));
+}
+
+#[test]
 fn a_thought_ends_before_what_follows_it() {
     let thought = json!({"text": "hm", "thought": true});
     let end = Event::ThinkingEnd { choice: 0, signature: None, redacted: None };

@@ -1,8 +1,14 @@
+//! The dialect both ways: plain requests, texts, counters, errors and streams. Its other features stand in
+//! [`features`] (requests) and [`answers`].
+
+mod answers;
+mod features;
+
 use super::*;
 use crate::dialect::{Attempt, Choice};
 use crate::sse::{Frame, Parser};
 use bytes::BytesMut;
-use gateway_core::catalog::{Abilities, Ability, Efforts};
+use gateway_core::catalog::{Abilities, Ability, Effort, Efforts};
 use gateway_core::conversation::{Part, Role, StopReason, Text, Turn};
 use gateway_core::fault::FaultClass;
 use gateway_core::ids::ProviderKind;
@@ -12,23 +18,25 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-const TARGET: Target = Target {
-    model: "gpt-4o",
-    output_bound: 8_192,
-    kind: ProviderKind::OpenAi,
-    abilities: Abilities::NONE,
-    efforts: Efforts::NONE,
-    stream: false,
-    stream_usage: true,
-    tier_is_priced: false,
-    api_version: "",
-};
+/// A target of this kind whose abilities and efforts are known as these.
+fn target(kind: ProviderKind, abilities: &[(Ability, bool)], efforts: &[(Effort, bool)]) -> Target<'static> {
+    let mut target = Target {
+        model: "gpt-4o",
+        output_bound: 8_192,
+        kind,
+        abilities: Abilities::default(),
+        efforts: Efforts::default(),
+        stream: false,
+        stream_usage: true,
+        api_version: "",
+    };
+    abilities.iter().for_each(|(ability, truth)| target.abilities.learn(*ability, *truth));
+    efforts.iter().for_each(|(effort, truth)| target.efforts.learn(*effort, *truth));
+    target
+}
 
-/// The catalog's word on one ability.
-fn able(ability: Ability, truth: bool) -> Abilities {
-    let mut abilities = Abilities::NONE;
-    abilities.learn(ability, truth);
-    abilities
+fn plain_target() -> Target<'static> {
+    target(ProviderKind::OpenAi, &[], &[])
 }
 
 fn asked(body: &str) -> Result<Asked, Malformed> {
@@ -107,6 +115,10 @@ fn null_is_absent() {
 fn a_value_that_asks_for_nothing_is_no_feature() {
     for fields in [
         r#""n":1"#,
+        r#""tools":[]"#,
+        r#""tools":[],"tool_choice":"auto""#,
+        r#""parallel_tool_calls":true"#,
+        r#""functions":[],"function_call":"none""#,
         r#""logprobs":false"#,
         r#""top_logprobs":0"#,
         r#""tool_choice":"none""#,
@@ -123,11 +135,8 @@ fn a_value_that_asks_for_nothing_is_no_feature() {
 #[test]
 fn a_field_that_means_something_and_cannot_be_served_is_refused_by_name() {
     for (field, value) in [
-        ("functions", "[]"),
-        ("function_call", r#""auto""#),
         ("modalities", r#"["text","audio"]"#),
         ("audio", r#"{"voice":"alloy"}"#),
-        ("service_tier", r#""batch""#),
         ("logprobs", "true"),
         ("top_logprobs", "3"),
         ("prediction", "{}"),
@@ -142,29 +151,37 @@ fn a_field_that_means_something_and_cannot_be_served_is_refused_by_name() {
             format!("`{field}` is not supported by this version of the gateway: leave it out")
         );
     }
-    for (body, field) in [
-        (r#"{"role":"function","content":"4","name":"f"}"#, "messages[0].role"),
-        (r#"{"role":"assistant","content":"","function_call":{"name":"f"}}"#, "messages[0].function_call"),
-        (r#"{"role":"assistant","content":"","audio":{"id":"a"}}"#, "messages[0].audio"),
-        (r#"{"role":"user","content":[{"type":"video_url","video_url":{}}]}"#, "messages[0].content[0].type"),
+    for (message, want) in [
+        (with(r#""functions":[{"name":"f"}]"#), "`functions` is not supported: send `tools` and `tool_choice` in its place"),
+        (with(r#""function_call":"auto""#), "`function_call` is not supported: send `tools` and `tool_choice` in its place"),
+        (with(r#""thinking":{}"#), "`thinking` is not supported: send `reasoning_effort` in its place"),
+        (with(r#""service_tier":"scale""#), "`service_tier` is not supported but for auto, default, flex and priority"),
         (
-            r#"{"role":"system","content":[{"type":"image_url","image_url":{"url":"x"}}]}"#,
-            "messages[0].content[0].type",
+            with(r#""tools":[{"type":"web_search"}]"#),
+            "`tools[0].type` is not supported but for `function`: what other tools cost has no bound",
         ),
         (
-            r#"{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}"#,
-            "messages[0].content[0].file.file_id",
+            r#"{"messages":[{"role":"function","content":"4","name":"f"}]}"#.to_owned(),
+            "`messages[0].role` is not supported as `function`: send `tools`, and results as `tool`",
         ),
         (
-            r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"custom","custom":{}}]}"#,
-            "messages[0].tool_calls[0].type",
+            r#"{"messages":[{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}}]}"#.to_owned(),
+            "`messages[0].function_call` is not supported: send `tool_calls`, and `tools`, in its place",
+        ),
+        (
+            r#"{"messages":[{"role":"assistant","content":null,"audio":{"id":"a"}}]}"#.to_owned(),
+            "`messages[0].audio` is not supported by this version of the gateway: leave it out",
+        ),
+        (
+            r#"{"messages":[{"role":"user","content":[{"type":"video","video":{}}]}]}"#.to_owned(),
+            "`messages[0].content[0].type` is not supported by this version of the gateway: leave it out",
+        ),
+        (
+            r#"{"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]}"#.to_owned(),
+            "`messages[0].content[0].file.file_id` is not supported: send the file itself in `file_data`",
         ),
     ] {
-        let message = asked(&format!(r#"{{"messages":[{body}]}}"#)).expect_err(body).to_string();
-        assert_eq!(
-            message,
-            format!("`{field}` is not supported by this version of the gateway: leave it out")
-        );
+        assert_eq!(asked(&message).expect_err(want).to_string(), want);
     }
 }
 
@@ -204,7 +221,7 @@ fn a_mistake_is_named_by_its_field_and_its_mend() {
         ),
         (
             r#"{"messages":[{"role":"user","content":["a"]}]}"#,
-            "`messages[0].content[0]`: must be a content part: an object with a `type`",
+            "`messages[0].content`: must be a string or a list of parts, each an object with a `type`",
         ),
         (
             r#"{"messages":[{"role":"user","content":[]}]}"#,
@@ -261,16 +278,10 @@ fn a_wrong_type_or_range_is_told_without_its_value() {
 #[test]
 fn an_unknown_field_is_dropped_and_named_by_its_path_once() {
     let body = r#"{"topk":5,"provider":"x","a b":1,"stream_options":{"include_obfuscation":false},
-        "messages":[{"role":"user","content":[{"type":"text","text":"a","colour":{}}],"weight":1},
-                    {"role":"user","content":[{"type":"text","text":"a","colour":{}}],"weight":0}]}"#;
-    let want = [
-        "topk",
-        "provider",
-        "?",
-        "stream_options.include_obfuscation",
-        "messages.weight",
-        "messages.content.colour",
-    ];
+        "messages":[{"role":"user","content":[{"type":"text","text":"a","x":{}}],"weight":1},
+                    {"role":"user","content":[{"type":"text","text":"a","x":{}}],"weight":0}]}"#;
+    let want = ["topk", "provider", "?", "stream_options.include_obfuscation", "messages.weight"];
+    let want = want.into_iter().chain(["messages.content.x"]).collect::<Vec<_>>();
     assert_eq!(read(body).dropped, want);
 }
 
@@ -279,7 +290,7 @@ fn a_text_is_copied_as_it_stood() {
     let raw = r#""1e5 \/ \u00e9 \ud83d\ude00 é \n\"""#;
     let body = format!(r#"{{"messages":[{{"role":"user","content":{raw}}}],"stop":{raw},"user":{raw}}}"#);
     let conversation = read(&body).conversation;
-    let sent = String::from_utf8(OpenAiChat.encode(&conversation, &TARGET).body).expect("UTF-8");
+    let sent = String::from_utf8(OpenAiChat.encode(&conversation, &plain_target()).body).expect("UTF-8");
     for field in ["content", "user"] {
         assert!(sent.contains(&format!("\"{field}\":{raw}")), "{field}: {sent}");
     }
@@ -305,28 +316,31 @@ fn a_request_is_written_for_its_target() {
     };
     let sampling = ["temperature", "top_p", "presence_penalty", "frequency_penalty"];
     for (case, target, want, dropped) in [
-        ("a plain model", TARGET, all.clone(), &[][..]),
+        ("a plain model", plain_target(), all.clone(), &[][..]),
         (
             "a stream",
-            Target { stream: true, ..TARGET },
+            Target { stream: true, ..plain_target() },
             but(&[], json!({"stream": true, "stream_options": {"include_usage": true}})),
             &[],
         ),
         (
             "a server that refuses stream_options",
-            Target { stream: true, stream_usage: false, ..TARGET },
+            Target { stream: true, stream_usage: false, ..plain_target() },
             but(&[], json!({"stream": true})),
             &[],
         ),
         (
             "a reasoning model",
-            Target { abilities: able(Ability::Reasoning, true), ..TARGET },
-            but(&["max_tokens", "stop"], json!({"max_completion_tokens": 8192})),
-            &["stop"],
+            target(ProviderKind::OpenAi, &[(Ability::Reasoning, true)], &[]),
+            but(
+                &["max_tokens", "stop", "temperature", "top_p", "presence_penalty", "frequency_penalty"],
+                json!({"max_completion_tokens": 8192}),
+            ),
+            &["temperature", "top_p", "presence_penalty", "frequency_penalty", "stop"],
         ),
         (
             "no sampling",
-            Target { abilities: able(Ability::SamplingParams, false), ..TARGET },
+            target(ProviderKind::OpenAi, &[(Ability::SamplingParams, false)], &[]),
             but(&sampling, json!({})),
             &sampling,
         ),
@@ -344,18 +358,12 @@ fn told(events: &[Event]) -> Vec<String> {
     let one = |event: &Event| match event {
         Event::Start { model, .. } => format!("start {}", model.as_ref().map_or("?".into(), Text::decoded)),
         Event::Text { choice, text } => format!("text {choice} {}", text.decoded()),
-        Event::Thinking { choice, text } => format!("thinking {choice} {}", text.decoded()),
-        Event::ThinkingEnd { choice, signature, redacted } => {
-            let signed = signature.as_ref().or(redacted.as_ref()).map_or("".into(), Text::decoded);
-            format!("thinking end {choice} {signed}")
-        }
         Event::Refusal { choice, text } => format!("refusal {choice} {}", text.decoded()),
-        Event::ToolCall { choice, index, id, name, .. } => {
-            format!(
-                "call {choice}.{index} {} {}",
-                id.as_ref().map_or("-".into(), Text::decoded),
-                name.decoded()
-            )
+        Event::Thinking { choice, text } => format!("thinking {choice} {}", text.decoded()),
+        Event::ThinkingEnd { choice, .. } => format!("thinking {choice} over"),
+        Event::ToolCall { choice, index, id, name, signature } => {
+            let plain = |text: &Option<Text>| text.as_ref().map_or("-".into(), Text::decoded).into_owned();
+            format!("call {choice}.{index} {} {} {}", plain(id), name.decoded(), plain(signature))
         }
         Event::Arguments { choice, index, piece } => {
             format!("arguments {choice}.{index} {}", piece.decoded())
@@ -381,15 +389,15 @@ fn whole_answers_are_read() {
             Ok(&["start gpt-4o-2024-08-06", "text 0 Hi é", "stop 0 End", "usage Some(8) Some(2)", "end"][..]),
         ),
         (
-            "a refusal in words",
+            "a refusal",
             r#"{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}"#,
             Ok(&["start ?", "refusal 0 no", "stop 0 End", "end"]),
         ),
         (
             "Mistral's parts",
-            r#"{"choices":[{"message":{"content":[{"type":"thinking","thinking":[]},{"type":"text","text":"a"},
+            r#"{"choices":[{"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"a"},
                {"type":"text","text":"\"b"}]},"finish_reason":"model_length"}]}"#,
-            Ok(&["start ?", "text 0 a\"b", "stop 0 Length", "end"]),
+            Ok(&["start ?", "thinking 0 hm", "text 0 a", "text 0 \"b", "stop 0 Length", "end"]),
         ),
         (
             "a filter, a null text",
@@ -840,7 +848,7 @@ proptest! {
     #[test]
     fn what_is_decoded_and_encoded_decodes_to_the_same(body in body()) {
         let first = read(&body).conversation;
-        let sent = OpenAiChat.encode(&first, &TARGET);
+        let sent = OpenAiChat.encode(&first, &plain_target());
         let again = OpenAiChat.decode(&Bytes::from(sent.body)).expect("our own request").conversation;
         // A single part comes back as a plain string: the same texts, raw to the byte.
         prop_assert_eq!(first.turns.len(), again.turns.len());
