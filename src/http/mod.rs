@@ -21,6 +21,7 @@ pub use respond::refusal;
 use crate::gateway::Gateway;
 use crate::identity::{Credentials, host_allowed};
 use crate::pipeline::Failure;
+use actix_web::dev::RequestHead;
 use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::header::{ALLOW, HOST, HeaderValue};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
@@ -30,21 +31,22 @@ use gateway_wire::openai_chat::OpenAiChat;
 use std::sync::LazyLock;
 
 /// Every path. One that is not here is a 401 without a key and a 404 with one.
-/// While the built-in keys are on, a foreign `Host` meets nothing else.
+/// While the built-in keys are on, a foreign `Host` meets none of them.
 pub fn routes(config: &mut ServiceConfig, built_in_keys: bool) {
-    if built_in_keys {
-        // A guard costs less than a middleware, which would box every request's future.
-        config.service(web::resource("/{any:.*}").guard(fn_guard(is_foreign)).to(foreign_host));
-    }
+    // A guard costs less than a middleware, which would box every request's future.
+    let guarded = |route: Route| if built_in_keys { route.guard(fn_guard(is_local)) } else { route };
     for Endpoint { path, route, .. } in endpoints() {
-        config.route(path, route);
+        config.route(path, guarded(route));
     }
     // Load balancers probe with HEAD; the server leaves the body out.
     config
-        .route("/health", web::head().to(operations::health))
-        .route("/health/live", web::head().to(operations::live))
-        .route("/health/ready", web::head().to(operations::ready));
-    config.configure(pages::routes).default_service(web::to(nothing_here));
+        .route("/health", guarded(web::head().to(operations::health)))
+        .route("/health/live", guarded(web::head().to(operations::live)))
+        .route("/health/ready", guarded(web::head().to(operations::ready)));
+    for (path, route) in pages::routes() {
+        config.route(&path, guarded(route));
+    }
+    config.default_service(web::to(nothing_here));
 }
 
 /// A path, its method, and what answers there.
@@ -95,6 +97,10 @@ fn envelope(path: &str) -> &'static dyn gateway_wire::Inbound {
 
 /// A path or a method that is not served. Who has no key learns only that.
 async fn nothing_here(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
+    let built_in_keys = gateway.config.access.demo_keys;
+    if built_in_keys && !names_this_machine(request.head()) {
+        return respond::unread(refusal(&gateway, envelope(request.path()), &Failure::ForeignHost), payload);
+    }
     let known = Credentials::from_headers(request.headers()).and_then(|found| gateway.keys.identify(found));
     let path = request.path();
     let allowed = SERVED.iter().find(|(served, _)| match served.split_once('{') {
@@ -118,15 +124,14 @@ async fn nothing_here(request: HttpRequest, payload: Payload, gateway: Data<Gate
 static SERVED: LazyLock<[(&str, &str); 8]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
-/// Whether a request names another machine than this in `Host` (HTTP/2: `:authority`).
-fn is_foreign(request: &GuardContext) -> bool {
-    let head = request.head();
-    let host = head.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
-    let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str()));
-    !host_allowed(host, true)
+/// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some
+/// site would come here (DNS rebinding).
+fn is_local(request: &GuardContext) -> bool {
+    names_this_machine(request.head())
 }
 
-/// Whoever the page of some site sends here under its own name (DNS rebinding).
-async fn foreign_host(request: HttpRequest, payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
-    respond::unread(refusal(&gateway, envelope(request.path()), &Failure::ForeignHost), payload)
+fn names_this_machine(head: &RequestHead) -> bool {
+    let host = head.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
+    let host = host.or_else(|| head.uri.authority().map(|authority| authority.as_str()));
+    host_allowed(host, true)
 }

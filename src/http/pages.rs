@@ -1,9 +1,9 @@
 //! The description of the API, and the page that shows it; both from the binary, offline, without a key.
 
 use super::openapi;
-use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, X_CONTENT_TYPE_OPTIONS};
-use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpResponse, Route};
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
@@ -22,14 +22,15 @@ const FILES: [&str; 8] = [
 ];
 
 /// `/openapi.json` and `/docs`.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/openapi.json", web::get().to(openapi_json))
-        .route("/docs", web::get().to(docs))
-        .route("/docs/", web::get().to(|| docs_file("index.html")));
-    for file in FILES {
-        config.route(&format!("/docs/{file}"), web::get().to(move || docs_file(file)));
-    }
+pub(super) fn routes() -> Vec<(String, Route)> {
+    let mut routes = vec![
+        ("/openapi.json".to_owned(), web::get().to(openapi_json)),
+        ("/docs".to_owned(), web::get().to(docs)),
+        ("/docs/".to_owned(), web::get().to(|| docs_file("index.html"))),
+    ];
+    let files = FILES.map(|file| (format!("/docs/{file}"), web::get().to(move || docs_file(file))));
+    routes.extend(files);
+    routes
 }
 
 /// Made when it is first asked for: most processes never are.
@@ -87,7 +88,10 @@ mod tests {
 
     #[actix_web::test]
     async fn pages_open_without_a_key_and_ask_nobody_else() {
-        let app = test::init_service(App::new().configure(routes)).await;
+        let app = test::init_service(
+            routes().into_iter().fold(App::new(), |app, (path, route)| app.route(&path, route)),
+        )
+        .await;
         let kept = include_str!("../../docs/openapi.json").trim_end();
         let linked = |name: &str| format!("/docs/{name}");
         let mut cases = vec![

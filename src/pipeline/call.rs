@@ -311,9 +311,9 @@ impl Calling {
     }
 
     /// What the response headers say.
-    pub(super) fn told(&self, exchange: &Exchange, cost: Option<NanoUsd>) -> Told {
+    pub(super) fn told(&self, elapsed: Duration, cost: Option<NanoUsd>) -> Told {
         let candidate = self.candidate();
-        let overhead = exchange.elapsed().saturating_sub(self.waited);
+        let overhead = elapsed.saturating_sub(self.waited);
         Told {
             route: Arc::clone(&candidate.route),
             fallback: self.chosen > 0,
@@ -326,9 +326,13 @@ impl Calling {
     }
 
     /// What the caller is told beside the answer.
-    pub(super) fn facts<'a>(&'a self, exchange: &'a Exchange, charge: &'a Charge) -> Facts<'a> {
+    pub(super) fn facts<'a>(
+        &'a self,
+        exchange: &'a Exchange,
+        elapsed: Duration,
+        charge: &'a Charge,
+    ) -> Facts<'a> {
         let candidate = self.candidate();
-        let elapsed = exchange.elapsed();
         let overhead = elapsed.saturating_sub(self.waited);
         Facts {
             request_id: &exchange.id,

@@ -102,7 +102,7 @@ pub async fn walk(
     };
     match found {
         Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
-            let told = calling.told(&exchange, None);
+            let told = calling.told(exchange.elapsed(), None);
             Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
         }
         Ok(stream::Found { exchange, result: Err(failure), .. }) => Err(ended(exchange, failure)),
@@ -166,8 +166,9 @@ async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect)
     let mut whole = Whole::default();
     events.into_iter().for_each(|event| whole.add(event));
     let charge = calling.charge(&whole.usage, whole.text_bytes());
-    let body = dialect.codec.answer(&whole, &calling.facts(&exchange, &charge));
-    let told = calling.told(&exchange, Some(charge.cost));
+    let elapsed = exchange.elapsed();
+    let body = dialect.codec.answer(&whole, &calling.facts(&exchange, elapsed, &charge));
+    let told = calling.told(elapsed, Some(charge.cost));
     exchange.ends(Ending::Answered);
     Ok(Served::Whole { body, told })
 }

@@ -137,7 +137,7 @@ impl Answering {
 
     fn flow(&mut self, calling: Box<Calling>, exchange: Exchange, live: Live) {
         let nothing = Charge { usage: Usage::default(), cost: NanoUsd::ZERO, estimate: true };
-        self.encoder.open(&calling.facts(&exchange, &nothing), &mut self.out);
+        self.encoder.open(&calling.facts(&exchange, exchange.elapsed(), &nothing), &mut self.out);
         let flowing =
             Flowing { calling, exchange, live, usage: Usage::default(), received: 0, waiting: None };
         self.phase = Phase::Flowing(Box::new(flowing));
@@ -187,7 +187,7 @@ impl Answering {
         if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
             flowing.live.permit.report(Outcome::Succeeded);
             let charge = flowing.calling.charge(&flowing.usage, flowing.received);
-            let facts = flowing.calling.facts(&flowing.exchange, &charge);
+            let facts = flowing.calling.facts(&flowing.exchange, flowing.exchange.elapsed(), &charge);
             self.encoder.close(&facts, &mut self.out);
             flowing.exchange.ends(Ending::Answered);
         }
