@@ -240,6 +240,25 @@ async fn a_candidate_that_cannot_is_none_and_the_last_one_names_the_field() {
 }
 
 #[tokio::test]
+async fn a_tier_without_a_price_is_not_asked_for() {
+    for (tier, dropped) in [("priority", ""), ("flex", "service_tier"), ("auto", "")] {
+        let gateway = Gateway::start().await;
+        let body = json!({"model": "openai/gpt-4o", "service_tier": tier, "messages": [{"role": "user", "content": "say: hi"}]});
+        let reply = ask(&gateway, Dialect::OpenAi, Delivery::Json, body).await;
+        assert_eq!(
+            (reply.status, reply.header("x-gateway-dropped-params")),
+            (200, dropped),
+            "{tier}: {}",
+            reply.text()
+        );
+        let sent = gateway.faults().requests().pop().expect("one request").body;
+        let sent: Value = serde_json::from_str(&sent).expect("JSON");
+        let asked = sent["service_tier"].as_str().filter(|tier| !matches!(*tier, "auto" | "default"));
+        assert_eq!(asked, Some(tier).filter(|_| tier == "priority"), "{sent}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_model_thinks_is_shown_and_comes_back_signed() {
     let gateway = Setup::new().start().await;
     for delivery in [Delivery::Json, Delivery::Stream] {

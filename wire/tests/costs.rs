@@ -150,6 +150,22 @@ fn golden_costs_of_each_provider() {
             usage: r#"{"promptTokenCount":200001,"candidatesTokenCount":10,"totalTokenCount":200011}"#,
             nano_usd: 500_152_500,
         },
+        // The tier stands beside OpenAI's usage. Priority: 1,000 × 4.25 + 10 × 17 = 4,250 + 170
+        Case {
+            name: "a tier with a price of its own",
+            kind: OpenAi,
+            model: "gpt-4o",
+            usage: r#"{"prompt_tokens":1000,"completion_tokens":10,"total_tokens":1010},"service_tier":"priority""#,
+            nano_usd: 4_420_000,
+        },
+        // The tier that was served counts, and `default` is the standard price: 1,000 × 2.5 + 10 × 10
+        Case {
+            name: "the standard tier, said",
+            kind: OpenAi,
+            model: "gpt-4o",
+            usage: r#"{"prompt_tokens":1000,"completion_tokens":10,"total_tokens":1010},"service_tier":"default""#,
+            nano_usd: 2_600_000,
+        },
         // Zero is an answer, not a missing counter.
         Case {
             name: "nothing made",
