@@ -48,11 +48,6 @@ impl Fault {
         )
     }
 
-    /// Whether another candidate may do better. A caller's own mistake would fail everywhere.
-    pub fn falls_back(&self) -> bool {
-        !matches!(self.class, FaultClass::Refused { .. } | FaultClass::ContentFiltered)
-    }
-
     /// The word that stands for it in `attempts[].outcome`, logs and status.
     pub fn word(&self) -> &'static str {
         match self.class {

@@ -36,11 +36,6 @@ impl Text {
         &self.json[1..self.json.len() - 1]
     }
 
-    /// The same, as a slice that keeps the literal's memory.
-    pub fn inner_bytes(&self) -> Bytes {
-        self.json.slice(1..self.json.len() - 1)
-    }
-
     /// Bytes of the literal without its quotes: at least the bytes of the decoded string.
     pub fn json_len(&self) -> usize {
         self.json.len() - 2
