@@ -6,17 +6,18 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// Each room's folder, its package, and the rooms that it may use (docs/architecture.md, "Rooms and arrows").
-const ARROWS: [(&str, &str, &[&str]); 6] = [
+const ARROWS: [(&str, &str, &[&str]); 7] = [
     ("", "ai-gateway", &["gateway-actors", "gateway-wire", "gateway-core", "gateway-simulator"]),
     ("actors", "gateway-actors", &["gateway-core"]),
     ("wire", "gateway-wire", &["gateway-core"]),
+    ("inspection", "gateway-inspection", &["gateway-core"]),
     ("core", "gateway-core", &[]),
     ("simulator", "gateway-simulator", &[]),
     ("bench", "gateway-bench", &[]),
 ];
 
 /// Rooms of pure functions, and crates that could reach a socket, a timer or a task.
-const PURE_ROOMS: [&str; 2] = ["gateway-core", "gateway-wire"];
+const PURE_ROOMS: [&str; 3] = ["gateway-core", "gateway-inspection", "gateway-wire"];
 const RUNTIMES: [&str; 9] =
     ["actix", "actix-rt", "actix-web", "async-std", "hyper", "mio", "reqwest", "smol", "tokio"];
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`conversation`] | the inner form of a request and of an answer, in no dialect |
 //! | [`usage`] | what an answer consumed, counted once and the same for every provider |
+//! | [`finding`] | what was found in a text: kinds of personal data and secrets, and where |
 //! | [`fault`] | what can go wrong with an upstream, by what it means for us |
 //! | [`breaker`], [`cooldown`] | when an upstream is left alone: it fails, or it asked us to wait |
 //! | [`money`] | amounts and prices in integers |
@@ -19,6 +20,7 @@ pub mod conversation;
 pub mod cooldown;
 pub mod dice;
 pub mod fault;
+pub mod finding;
 pub mod ids;
 pub mod money;
 pub mod routing;
