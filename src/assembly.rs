@@ -1,22 +1,28 @@
 //! The only place where actors, clients, clock and dice are made and joined, and where they are taken
 //! apart again in order.
 
+use crate::config::Engines;
 use crate::config::{self, Config};
-use crate::gateway::{Gateway, Shutdown, Upstream, Worker};
+use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
 use crate::http;
 use crate::identity::Keys;
 use crate::pipeline::Slots;
+use crate::state;
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
+use gateway_actors::scanner::{Scanner, ScannerSettings};
 use gateway_actors::supervision::Tasks;
 use gateway_core::breaker::Rule;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
-use gateway_core::ids::ProviderKind;
+use gateway_core::ids::{ModelName, ProviderKind, UpstreamName};
 use gateway_core::routing::{self, Router, RoutingMistake, ServedModel};
+use gateway_inspection::engine::{self, Engine};
+use gateway_inspection::presidio::Wanted;
+use gateway_inspection::redact::HashKey;
 use gateway_wire::Outbound;
 use gateway_wire::anthropic_messages::AnthropicMessages;
 use gateway_wire::azure::AzureOpenAi;
@@ -24,9 +30,11 @@ use gateway_wire::gemini::Gemini;
 use gateway_wire::openai_chat::OpenAiChat;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::ExposeSecret;
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,6 +59,10 @@ pub enum StartError {
     Tls(String),
     #[error("cannot listen on {address} (GATEWAY_BIND): {source}")]
     Bind { address: SocketAddr, source: std::io::Error },
+    #[error("the patterns of [pii] do not make an engine: {0}")]
+    Patterns(#[from] engine::Invalid),
+    #[error(transparent)]
+    HashKey(#[from] state::HashKeyError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -97,10 +109,12 @@ pub fn start(config: Config) -> Result<Serving, StartError> {
         .iter()
         .map(|upstream| start_upstream(upstream, &config, &control, &clock, &dice))
         .collect::<Result<_, _>>()?;
+    let analyzer = start_analyzer(&config, &control, &clock, &dice)?;
     let gateway = Data::new(Gateway {
         keys: Keys::from_config(&config.access),
         router,
         upstreams,
+        inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
         shutdown: Shutdown::default(),
         replica: format!("{:08x}", dice.roll() >> 32),
@@ -111,6 +125,57 @@ pub fn start(config: Config) -> Result<Serving, StartError> {
     let tasks = Tasks::default();
     let (server, addresses) = listen(&gateway, &tasks)?;
     Ok(Serving { addresses, gateway, server, control, tasks })
+}
+
+/// The analyzer's own gate, breaker and actor: it is one more thing that can fail.
+fn start_analyzer(
+    config: &Config,
+    control: &Arbiter,
+    clock: &Arc<dyn Clock>,
+    dice: &Arc<dyn Dice>,
+) -> Result<Option<Analyzer>, StartError> {
+    let wanted = match config.pii.engine {
+        Engines::Builtin => return Ok(None),
+        Engines::Presidio => Wanted::All,
+        Engines::Both => Wanted::Names,
+    };
+    let Some(url) = &config.pii.presidio_url else { return Ok(None) };
+    let settings = UpstreamSettings {
+        name: UpstreamName::new("presidio").expect("a constant that keeps to the pattern"),
+        base_url: url.as_str().trim_end_matches('/').to_owned(),
+        credential: Credential::None,
+        breaker: Rule::new(config.calls.breaker_failures, Duration::from_secs(5)),
+        max_in_flight: ANALYSES,
+        max_body_bytes: config.calls.max_body,
+    };
+    let provider = Provider::start(settings, &control.handle(), Arc::clone(clock), Arc::clone(dice))?;
+    Ok(Some(Analyzer { provider, model: ModelName::new("analyze"), wanted }))
+}
+
+/// Calls to an analyzer at the same time: it works on one core for each.
+const ANALYSES: u32 = 64;
+
+/// Bytes up to which a request is searched where it is: the hop to the pool costs as much as a few KB.
+const IN_PLACE: usize = 32 << 10;
+
+/// Engine, key and threads for what is searched.
+fn inspector(config: &Config, analyzer: Option<Analyzer>) -> Result<Inspector, StartError> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let settings =
+        ScannerSettings { threads, most_bytes: 8 * config.listen.max_body.max(1 << 20), in_place: IN_PLACE };
+    let key = match &config.pii.hash_key {
+        Some(key) => key.expose_secret().as_bytes().to_vec(),
+        None if config.pii.is_on() => state::hash_key(&config.state_dir)?,
+        // Nothing is searched, so nothing is hashed.
+        None => Vec::new(),
+    };
+    let builtin = config.pii.engine != Engines::Presidio;
+    Ok(Inspector {
+        engine: builtin.then(|| Engine::new(&config.pii.settings)).transpose()?,
+        analyzer,
+        hash_key: HashKey::new(key),
+        scanner: Scanner::start(settings),
+    })
 }
 
 fn start_upstream(

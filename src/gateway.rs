@@ -4,10 +4,15 @@ use crate::config::Config;
 use crate::identity::Keys;
 use crate::pipeline::Slots;
 use gateway_actors::provider::{Client, Provider};
+use gateway_actors::scanner::Scanner;
 use gateway_actors::supervision::Tasks;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
+use gateway_core::ids::ModelName;
 use gateway_core::routing::Router;
+use gateway_inspection::engine::Engine;
+use gateway_inspection::presidio::Wanted;
+use gateway_inspection::redact::HashKey;
 use gateway_wire::Outbound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,12 +25,30 @@ pub struct Gateway {
     pub router: Router,
     /// In the router's order: a candidate's index finds its upstream here.
     pub upstreams: Vec<Upstream>,
+    pub inspector: Inspector,
     pub slots: Arc<Slots>,
     pub shutdown: Shutdown,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
     /// Told apart in status answers where several replicas stand behind one address.
     pub replica: String,
+}
+
+/// What searches requests for personal data.
+pub struct Inspector {
+    /// `None` where an analyzer alone searches.
+    pub engine: Option<Engine>,
+    pub analyzer: Option<Analyzer>,
+    pub hash_key: HashKey,
+    pub scanner: Scanner,
+}
+
+/// A Presidio analyzer.
+pub struct Analyzer {
+    pub provider: Provider,
+    /// What its gate calls the one thing that it does.
+    pub model: ModelName,
+    pub wanted: Wanted,
 }
 
 /// An upstream as the walk sees it.

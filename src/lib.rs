@@ -9,6 +9,7 @@
 //! | [`http`] | the door |
 //! | [`identity`] | who calls |
 //! | [`config`] | what was configured |
+//! | [`state`] | what is kept in the state directory |
 //! | [`logging`] | how lines are written |
 //! | [`demo`] | the gateway on simulated upstreams |
 
@@ -21,3 +22,4 @@ pub mod http;
 pub mod identity;
 pub mod logging;
 pub mod pipeline;
+pub mod state;

@@ -22,6 +22,15 @@ pub fn start(settings: &Log) {
     }
     // An error means that a logger is there already, which tests in one process may have set.
     builder.try_init().ok();
+    quiet_panics();
+}
+
+/// Tells of panics by their place alone: what they say may repeat a piece of a request.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        log::error!(place; "a part of the gateway panicked");
+    }));
 }
 
 struct Fields(serde_json::Map<String, serde_json::Value>);

@@ -7,7 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 /// Each room's folder, its package, and the rooms that it may use (docs/architecture.md, "Rooms and arrows").
 const ARROWS: [(&str, &str, &[&str]); 7] = [
-    ("", "ai-gateway", &["gateway-actors", "gateway-wire", "gateway-core", "gateway-simulator"]),
+    (
+        "",
+        "ai-gateway",
+        &["gateway-actors", "gateway-inspection", "gateway-wire", "gateway-core", "gateway-simulator"],
+    ),
     ("actors", "gateway-actors", &["gateway-core"]),
     ("wire", "gateway-wire", &["gateway-core"]),
     ("inspection", "gateway-inspection", &["gateway-core"]),

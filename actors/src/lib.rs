@@ -3,9 +3,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`provider`] | one actor per upstream, the gate that its calls pass, and the only way to the network |
+//! | [`scanner`] | where texts are searched |
 //! | [`supervision`] | bounded mailboxes, restart of what panicked, tasks that shutdown waits for |
 
 pub mod provider;
+pub mod scanner;
 pub mod supervision;
 
 #[cfg(test)]

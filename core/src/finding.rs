@@ -1,6 +1,6 @@
 //! What the inspection of a text finds: which kind of thing stands where.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;
 
@@ -78,6 +78,7 @@ kinds! {
     SE_PERSONNUMMER,
     SG_NRIC_FIN,
     SG_UEN,
+    TEXT,
     TH_TNIN,
     TR_LICENSE_PLATE,
     TR_NATIONAL_ID,
@@ -176,6 +177,55 @@ impl Finding {
     }
 }
 
+/// What is done with a find. Ordered: a value that was found as several kinds takes the strictest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// It goes out as it is.
+    Allow,
+    /// A placeholder goes out, and the value comes back in the answer.
+    #[default]
+    Redact,
+    /// A keyed hash goes out, and stays.
+    Hash,
+    /// Asterisks go out, with at most the last four characters.
+    Mask,
+    /// The request is refused.
+    Block,
+}
+
+impl Action {
+    pub const ALL: [Action; 5] = [Action::Allow, Action::Redact, Action::Hash, Action::Mask, Action::Block];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Allow => "allow",
+            Action::Redact => "redact",
+            Action::Hash => "hash",
+            Action::Mask => "mask",
+            Action::Block => "block",
+        }
+    }
+}
+
+/// What is told of an inspection: counts, never a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Places that were replaced, by kind.
+    pub by_type: BTreeMap<Kind, u32>,
+    /// The strictest that was done; none where nothing was found.
+    pub action: Option<Action>,
+    /// Files that went out unsearched: the word of their kind, and how many.
+    pub unscanned: BTreeMap<&'static str, u32>,
+    /// Values that were kept out of addresses in the answer.
+    pub withheld: u32,
+}
+
+impl Summary {
+    pub fn total(&self) -> u32 {
+        self.by_type.values().sum()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +236,12 @@ mod tests {
         for kind in Kind::BUILT_IN {
             assert_eq!(Kind::named(kind.name()), Some(*kind));
         }
+    }
+
+    #[test]
+    fn the_strictest_action_is_the_greatest() {
+        assert!(Action::ALL.is_sorted());
+        assert_eq!(Action::ALL.last(), Some(&Action::Block));
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use std::ops::Range;
 
+/// See [`crate::redact::BREAK`].
+const BREAK: u8 = crate::redact::BREAK as u8;
+
 /// Bytes before and after a candidate in which a word counts.
 const BEFORE: usize = 64;
 const AFTER: usize = 24;
@@ -24,15 +27,22 @@ impl Words {
 
     /// Whether one of them stands near `span` of `text`.
     pub fn near(&self, text: &str, span: &Range<usize>) -> bool {
-        let before = span.start.saturating_sub(BEFORE)..span.start;
-        let after = span.end..(span.end + AFTER).min(text.len());
-        self.within(text, before) || self.within(text, after)
+        self.before(text, span, BEFORE) || self.within(text, span.end..(span.end + AFTER).min(text.len()))
+    }
+
+    /// Whether one of them stands in the `reach` bytes before `span`.
+    pub fn before(&self, text: &str, span: &Range<usize>, reach: usize) -> bool {
+        self.within(text, span.start.saturating_sub(reach)..span.start)
     }
 
     /// Whether one of them stands in `range` of `text`'s bytes, cut off from other words by anything but a
     /// letter or digit.
     pub fn within(&self, text: &str, range: Range<usize>) -> bool {
         let bytes = text.as_bytes();
+        // Nothing on the other side of a break has to do with what is here.
+        let near = &bytes[range.clone()];
+        let from = memchr::memrchr(BREAK, near).map_or(range.start, |at| range.start + at);
+        let range = from..range.end;
         let word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
         self.words.find_iter(&bytes[range.clone()]).any(|found| {
             let (start, end) = (range.start + found.start(), range.start + found.end());

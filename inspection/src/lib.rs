@@ -2,8 +2,22 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`engine`] | the search |
 //! | [`context`] | words around a candidate |
+//! | [`vault`], [`known`] | what was taken out, and where else it stands |
+//! | [`restore`] | values put back into an answer |
+//! | `placeholder`, `escape` | how placeholders and JSON strings are spelled |
 //! | [`recognizers`] | one file per kind |
+//! | [`redact`] | a request's values taken out |
+//! | [`presidio`] | what another engine is asked over the network, and what it answers |
 
 pub mod context;
+pub mod engine;
+mod escape;
+pub mod known;
+mod placeholder;
+pub mod presidio;
 pub mod recognizers;
+pub mod redact;
+pub mod restore;
+pub mod vault;

@@ -18,6 +18,8 @@ use super::settings::{At, Settings};
 pub(super) struct Tables {
     pub upstreams: Vec<UpstreamTable>,
     pub models: Vec<ModelTable>,
+    pub pii: PiiTable,
+    pub teams: Vec<TeamTable>,
 }
 
 /// `[upstreams.NAME]`, or what the environment says of a vendor.
@@ -52,11 +54,40 @@ pub(super) struct ModelTable {
     pub equivalents: Option<Vec<At<String>>>,
 }
 
-pub(super) const TABLES: [&str; 2] = ["upstreams", "models"];
+/// `[pii]`, and `[teams.ID.pii]`, which has neither lists nor patterns.
+#[derive(Default)]
+pub(super) struct PiiTable {
+    pub enabled: Option<At<bool>>,
+    pub default: Option<At<String>>,
+    /// Kind → action.
+    pub actions: Option<At<Vec<(String, String)>>>,
+    pub images: Option<At<String>>,
+    pub audio: Option<At<String>>,
+    pub documents: Option<At<String>>,
+    pub allow: Vec<At<String>>,
+    pub patterns: Vec<PatternTable>,
+}
+
+/// `[pii.patterns.KIND]`.
+pub(super) struct PatternTable {
+    pub name: At<String>,
+    pub pattern: Option<At<String>>,
+    pub words: Vec<At<String>>,
+    pub context: Vec<At<String>>,
+    pub score: Option<At<String>>,
+}
+
+/// `[teams.ID]`.
+pub(super) struct TeamTable {
+    pub name: At<String>,
+    pub pii: Option<PiiTable>,
+}
+
+pub(super) const TABLES: [&str; 4] = ["upstreams", "models", "pii", "teams"];
 
 /// Tables that the design knows and this version does not serve: taken in silence, they would promise a
 /// limit that nobody keeps.
-const LATER: [&str; 3] = ["teams", "capabilities", "sinks"];
+const LATER: [&str; 2] = ["capabilities", "sinks"];
 
 pub(super) const UPSTREAM_KEYS: [&str; 9] = [
     "kind",
@@ -80,6 +111,15 @@ pub(super) const MODEL_KEYS: [&str; 8] = [
     "default_output_bound",
     "equivalents",
 ];
+
+pub(super) const PII_KEYS: [&str; 8] =
+    ["enabled", "default", "actions", "images", "audio", "documents", "allow", "patterns"];
+
+pub(super) const TEAM_PII_KEYS: [&str; 6] = ["enabled", "default", "actions", "images", "audio", "documents"];
+
+pub(super) const PATTERN_KEYS: [&str; 4] = ["pattern", "words", "context", "score"];
+
+pub(super) const TEAM_KEYS: [&str; 1] = ["pii"];
 
 /// Reads the file named on the command line, else by `GATEWAY_CONFIG`, else `gateway.toml` where there is one.
 pub(super) fn read(settings: &mut Settings<'_>, named: Option<&Path>) -> Tables {
@@ -120,6 +160,14 @@ fn tables(settings: &mut Settings<'_>, file: &str, text: &str) -> Tables {
     for section in root.sections(settings, "models") {
         let table = model(settings, section);
         tables.models.push(ModelTable { sound: table.sound && whole, ..table });
+    }
+    if let Some(section) = root.section(settings, "pii") {
+        tables.pii = pii(settings, section, &PII_KEYS);
+    }
+    for mut section in root.sections(settings, "teams") {
+        let pii = section.section(settings, "pii").map(|section| pii(settings, section, &TEAM_PII_KEYS));
+        section.refuse_unknown(settings, &TEAM_KEYS);
+        tables.teams.push(TeamTable { name: section.name, pii });
     }
     for name in LATER {
         if let Some(found) = root.take(name) {
@@ -170,6 +218,38 @@ fn model(settings: &mut Settings<'_>, mut section: Section<'_>) -> ModelTable {
     table
 }
 
+fn pii(settings: &mut Settings<'_>, mut section: Section<'_>, keys: &[&'static str]) -> PiiTable {
+    let mut table = PiiTable {
+        enabled: section.flag(settings, "enabled"),
+        default: section.text(settings, "default"),
+        actions: section.names(settings, "actions"),
+        images: section.text(settings, "images"),
+        audio: section.text(settings, "audio"),
+        documents: section.text(settings, "documents"),
+        ..PiiTable::default()
+    };
+    // A team's table has no lists: a key of them there is unknown.
+    if keys.contains(&"patterns") {
+        table.allow = section.list(settings, "allow").unwrap_or_default();
+        let patterns = section.sections(settings, "patterns");
+        table.patterns = patterns.into_iter().map(|section| pattern(settings, section)).collect();
+    }
+    section.refuse_unknown(settings, keys);
+    table
+}
+
+fn pattern(settings: &mut Settings<'_>, mut section: Section<'_>) -> PatternTable {
+    let table = PatternTable {
+        name: section.name.clone(),
+        pattern: section.text(settings, "pattern"),
+        words: section.list(settings, "words").unwrap_or_default(),
+        context: section.list(settings, "context").unwrap_or_default(),
+        score: section.integer(settings, "score"),
+    };
+    section.refuse_unknown(settings, &PATTERN_KEYS);
+    table
+}
+
 #[derive(Clone, Copy)]
 struct Document<'d> {
     file: &'d str,
@@ -212,12 +292,34 @@ impl<'d> Section<'d> {
         self.table.get(key)
     }
 
+    /// The table at `key`.
+    fn section(&mut self, settings: &mut Settings<'_>, key: &'static str) -> Option<Section<'d>> {
+        let found = self.take(key)?;
+        let place = self.place(key, found);
+        let prefix = format!("{}{key}.", self.prefix);
+        match found.get_ref().as_table() {
+            Some(table) => Some(Section {
+                document: self.document,
+                name: At { value: key.to_owned(), place },
+                prefix,
+                table,
+                read: BTreeSet::new(),
+            }),
+            None => {
+                let heading = prefix.trim_end_matches('.');
+                settings.wrong(&place, "is not a table", format!("write [{heading}] and its keys below"));
+                None
+            }
+        }
+    }
+
     /// The tables below `key`, in the file's order.
     fn sections(&mut self, settings: &mut Settings<'_>, key: &'static str) -> Vec<Section<'d>> {
         let Some(found) = self.take(key) else { return Vec::new() };
         let Some(table) = found.get_ref().as_table() else {
             let place = self.place(key, found);
-            settings.wrong(&place, "is not a table", format!("write [{key}.NAME] and its keys below"));
+            let heading = format!("{}{key}", self.prefix);
+            settings.wrong(&place, "is not a table", format!("write [{heading}.NAME] and its keys below"));
             return Vec::new();
         };
         let mut entries: Vec<_> = table.iter().collect();
@@ -230,14 +332,14 @@ impl<'d> Section<'d> {
                 Some(table) => sections.push(Section {
                     document: self.document,
                     name: At { value: name.to_owned(), place },
-                    prefix: format!("{key}.{name}."),
+                    prefix: format!("{}{key}.{name}.", self.prefix),
                     table,
                     read: BTreeSet::new(),
                 }),
                 None => settings.wrong(
                     &place,
                     "is not a table",
-                    format!("write [{key}.{name}] and its keys below"),
+                    format!("write [{}{key}.{name}] and its keys below", self.prefix),
                 ),
             }
         }

@@ -9,6 +9,7 @@
 //! | `settings` | readers of single values |
 //! | `secrets` | `env:NAME` and `file:PATH` looked up |
 //! | [`process`] | listener, log, deadlines |
+//! | [`pii`] | what is looked for in requests, and what becomes of it |
 //! | [`access`] | callers' keys as configured |
 //! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
 //! | `models` | prices over the catalog's |
@@ -21,6 +22,7 @@ mod file;
 pub mod mistakes;
 mod models;
 mod names;
+pub mod pii;
 pub mod process;
 mod secrets;
 mod settings;
@@ -34,6 +36,7 @@ use gateway_core::catalog::{Catalog, Override};
 pub use access::{Access, TeamKey};
 pub use env::Environment;
 pub use mistakes::{Mistake, Mistakes};
+pub use pii::{Engines, Pii};
 pub use process::{Calls, Listen, Log, LogFormat, TlsFiles, bind_address};
 pub use upstreams::Upstream;
 
@@ -50,6 +53,7 @@ pub struct Config {
     pub log: Log,
     pub access: Access,
     pub calls: Calls,
+    pub pii: Pii,
     /// In the order of `PROVIDER_PRIORITY`; at least one.
     pub upstreams: Vec<Upstream>,
     /// `[models]`, for [`Catalog::with`].
@@ -75,6 +79,7 @@ impl Config {
             log: process::log(&mut settings),
             access: access::access(&mut settings, &listen),
             calls: process::calls(&mut settings),
+            pii: pii::pii(&mut settings, tables.pii, &tables.teams),
             upstreams: upstreams::upstreams(&mut settings, tables.upstreams, &catalog),
             models,
             not_yet: not_yet(environment),

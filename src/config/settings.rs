@@ -80,8 +80,14 @@ impl<'e> Settings<'e> {
 
     /// `true` or `false`; absent is `false`.
     pub(super) fn flag(&mut self, name: &str) -> bool {
+        self.flag_or(name, false)
+    }
+
+    /// `true` or `false`, or what stands for neither.
+    pub(super) fn flag_or(&mut self, name: &str, absent: bool) -> bool {
         match self.text(name) {
-            None | Some("false") => false,
+            None => absent,
+            Some("false") => false,
             Some("true") => true,
             Some(other) => {
                 self.wrong(
@@ -89,7 +95,7 @@ impl<'e> Settings<'e> {
                     format!("{} is neither true nor false", shown(other)),
                     "write true or false",
                 );
-                false
+                absent
             }
         }
     }

@@ -4,6 +4,7 @@
 use crate::pipeline::Failure;
 use gateway_core::fault::FaultClass;
 use gateway_core::routing::PlanError;
+use gateway_inspection::redact::Refused;
 use gateway_wire::{Attempt, ErrorBody, Malformed};
 use std::time::Duration;
 
@@ -27,12 +28,13 @@ pub enum Code {
     UpstreamMisconfigured,
     NoProviderAvailable,
     Overloaded,
+    InspectionUnavailable,
     UpstreamTimeout,
 }
 
 impl Code {
     /// In the order of their statuses.
-    pub const ALL: [Code; 18] = [
+    pub const ALL: [Code; 19] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::Unsupported,
@@ -50,6 +52,7 @@ impl Code {
         Code::UpstreamMisconfigured,
         Code::NoProviderAvailable,
         Code::Overloaded,
+        Code::InspectionUnavailable,
         Code::UpstreamTimeout,
     ];
 
@@ -81,6 +84,7 @@ impl Code {
             Code::UpstreamMisconfigured => (502, "upstream_misconfigured"),
             Code::NoProviderAvailable => (503, "no_provider_available"),
             Code::Overloaded => (503, "overloaded"),
+            Code::InspectionUnavailable => (503, "inspection_unavailable"),
             Code::UpstreamTimeout => (504, "upstream_timeout"),
         }
     }
@@ -105,6 +109,13 @@ fn code(failure: &Failure) -> Code {
             PlanError::Unpriced { .. } => Code::UnpricedModel,
             PlanError::TooLong { .. } => Code::ContextTooLong,
         },
+        Failure::KeptIn(refused) => match refused {
+            Refused::Blocked { .. } | Refused::Unscannable { .. } => Code::ContentBlocked,
+            Refused::Name { .. } | Refused::NotText => Code::InvalidField,
+            Refused::Full(_) => Code::BodyTooLarge,
+        },
+        Failure::NotInspected => Code::InspectionUnavailable,
+        Failure::Overgrown => Code::UpstreamFailed,
         Failure::Refused { .. } => Code::InvalidField,
         Failure::ContextTooLong => Code::ContextTooLong,
         Failure::ContentFiltered => Code::ContentBlocked,
@@ -156,6 +167,13 @@ fn message(failure: &Failure) -> String {
         Failure::BodyBroken => "the body broke off before its end".to_owned(),
         Failure::Malformed(malformed) => malformed.to_string(),
         Failure::Plan(error) => error.to_string(),
+        Failure::KeptIn(refused) => refused.to_string(),
+        Failure::NotInspected => {
+            "the request could not be searched for personal data, so it was not sent: try again".to_owned()
+        }
+        Failure::Overgrown => {
+            "the answer grew beyond its bound when your own values were put back: ask for less".to_owned()
+        }
         Failure::Refused { field: Some(field) } => {
             format!("the provider refused the request: `{field}` is not acceptable to this model")
         }
@@ -214,6 +232,8 @@ fn field(failure: &Failure) -> Option<String> {
         Failure::Plan(_) | Failure::ModelNotListed | Failure::ModelUnknownUpstream => {
             Some("model".to_owned())
         }
+        Failure::KeptIn(Refused::Name { field, .. }) => Some((*field).to_owned()),
+        Failure::KeptIn(Refused::Unscannable { .. } | Refused::NotText) => Some("messages".to_owned()),
         Failure::Refused { field } => field.map(str::to_owned),
         _ => None,
     }
@@ -221,7 +241,7 @@ fn field(failure: &Failure) -> Option<String> {
 
 fn retry_after(failure: &Failure) -> Option<u64> {
     let wait = match failure {
-        Failure::Overloaded | Failure::Stopping => Duration::from_secs(1),
+        Failure::Overloaded | Failure::Stopping | Failure::NotInspected => Duration::from_secs(1),
         Failure::NoneAvailable { retry_after, .. } => *retry_after,
         Failure::OneFailed { retry_after, .. } => (*retry_after)?,
         _ => return None,

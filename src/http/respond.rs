@@ -24,6 +24,7 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
 const COST: HeaderName = HeaderName::from_static("x-gateway-cost-usd");
 const MAX_OUTPUT: HeaderName = HeaderName::from_static("x-gateway-max-output-tokens");
 const DROPPED: HeaderName = HeaderName::from_static("x-gateway-dropped-params");
+const PII_REDACTED: HeaderName = HeaderName::from_static("x-gateway-pii-redacted");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-gateway-overhead-us");
 const STREAM: HeaderName = HeaderName::from_static("x-gateway-stream");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -65,6 +66,9 @@ fn tell(response: &mut HttpResponseBuilder, told: &Told) {
     response.insert_header((OVERHEAD, told.overhead_us));
     if let Some(cost) = told.cost {
         put(response, COST, &cost.to_string());
+    }
+    if let Some(count) = told.pii_redacted {
+        response.insert_header((PII_REDACTED, u64::from(count)));
     }
     if let Some(bound) = told.max_output {
         response.insert_header((MAX_OUTPUT, bound));

@@ -3,12 +3,15 @@
 use super::Dialect;
 use super::exchange::Exchange;
 use super::failure::Failure;
+use super::inspect::Inspected;
+use super::restore::Restoring;
 use crate::gateway::{Gateway, Upstream, Worker};
 use gateway_actors::provider::{Call, Client, Limits, Outcome, Permit, Refusal, Reply};
 use gateway_actors::supervision::Tasks;
 use gateway_core::catalog::{Ability, ServiceTier, cost};
 use gateway_core::conversation::{Conversation, Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
+use gateway_core::finding::Summary;
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::{Candidate, Route};
 use gateway_core::usage::Usage;
@@ -66,6 +69,7 @@ pub(super) struct Calling {
     pub waited: Duration,
     pub dropped: Vec<Cow<'static, str>>,
     pub warnings: Vec<String>,
+    pub inspected: Inspected,
 }
 
 impl Calling {
@@ -74,6 +78,7 @@ impl Calling {
         worker: &Worker,
         asked: gateway_wire::Asked,
         plan: Vec<Candidate>,
+        inspected: Inspected,
         dialect: Dialect,
         exchange: &Exchange,
     ) -> Box<Calling> {
@@ -94,6 +99,7 @@ impl Calling {
             waited: Duration::ZERO,
             dropped: asked.dropped,
             warnings: asked.warnings,
+            inspected,
         })
     }
 
@@ -306,6 +312,11 @@ impl Calling {
         Charge { usage, cost: cost(&route.price, &usage, tier), estimate }
     }
 
+    /// What puts the caller's own values back into this candidate's answer; none where none was taken out.
+    pub(super) fn restoring(&self) -> Option<Restoring> {
+        Restoring::new(self.inspected.taken.as_ref(), self.candidate().route.kind)
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -321,6 +332,7 @@ impl Calling {
             cost,
             max_output: candidate.output_was_bounded.then_some(candidate.output_bound),
             dropped: self.dropped.clone(),
+            pii_redacted: self.inspected.summary.as_ref().map(Summary::total),
             overhead_us: micros(overhead),
         }
     }
@@ -347,6 +359,7 @@ impl Calling {
             max_output: candidate.output_was_bounded.then_some(candidate.output_bound),
             dropped: &self.dropped,
             warnings: &self.warnings,
+            pii: self.inspected.summary.as_ref(),
             latency_ms: millis(elapsed),
             overhead_us: micros(overhead),
         }
@@ -362,6 +375,8 @@ pub struct Told {
     pub cost: Option<NanoUsd>,
     pub max_output: Option<u64>,
     pub dropped: Vec<Cow<'static, str>>,
+    /// Places that were replaced; `None` where nothing was searched.
+    pub pii_redacted: Option<u32>,
     pub overhead_us: u64,
 }
 

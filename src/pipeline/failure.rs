@@ -3,6 +3,7 @@
 use crate::identity::Denied;
 use gateway_core::fault::FaultClass;
 use gateway_core::routing::PlanError;
+use gateway_inspection::restore::Overgrown;
 use gateway_wire::{Attempt, Malformed};
 use std::time::Duration;
 
@@ -27,6 +28,12 @@ pub enum Failure {
     BodyBroken,
     Malformed(Malformed),
     Plan(PlanError),
+    /// What was found in it, or could not be searched, does not go out.
+    KeptIn(gateway_inspection::redact::Refused),
+    /// The search for personal data failed: nothing goes out unsearched.
+    NotInspected,
+    /// An answer grew without bound when the caller's own values were put back.
+    Overgrown,
     /// The upstream refused the request as the caller's mistake.
     Refused {
         field: Option<&'static str>,
@@ -59,6 +66,12 @@ pub enum Failure {
 impl From<Malformed> for Failure {
     fn from(malformed: Malformed) -> Failure {
         Failure::Malformed(malformed)
+    }
+}
+
+impl From<Overgrown> for Failure {
+    fn from(_: Overgrown) -> Failure {
+        Failure::Overgrown
     }
 }
 

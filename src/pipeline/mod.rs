@@ -1,20 +1,25 @@
-//! The walk of a request, step by step (docs/architecture.md): identify → decode → plan → call → encode.
-//! Inspection and money find their places between plan and call, the record after it.
+//! The walk of a request, step by step (docs/architecture.md): identify → decode → plan → inspect → call →
+//! restore → encode. Money finds its place between inspect and call, the record after it.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`exchange`] | the guard of one request, from identify to its end |
 //! | [`receive`] | the body, bounded in bytes and time |
+//! | `inspect`, `analyze` | personal data and secrets taken out; another engine asked for them |
 //! | `call` | candidates tried in order, until one answers |
 //! | `live` | the upstream's half of a stream, its opening frames held until content |
+//! | `restore` | the caller's own values put back |
 //! | [`stream`] | a stream on its way to the caller |
 //! | [`failure`] | why a request got no answer |
 
+mod analyze;
 mod call;
 mod exchange;
 mod failure;
+mod inspect;
 mod live;
 mod receive;
+mod restore;
 mod stream;
 
 pub use call::Told;
@@ -30,6 +35,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
 use bytes::Bytes;
 use call::Calling;
+use gateway_core::conversation::Event;
 use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
 use std::sync::Arc;
@@ -71,16 +77,17 @@ pub async fn walk(
     let prepared = async {
         receive::check_media_type(request.headers())?;
         let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
-        let asked = decode(dialect, &body, request.headers(), &exchange)?;
+        let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
         let plan = plan(gateway, dialect, &asked)?;
-        Ok((asked, plan))
+        let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
+        Ok((asked, plan, inspected))
     };
-    let (asked, plan) = match prepared.await {
+    let (asked, plan, inspected) = match prepared.await {
         Ok(prepared) => prepared,
         Err(failure) => return Err(ended(exchange, failure)),
     };
     let (stream, include_usage) = (asked.stream, asked.include_usage);
-    let calling = Calling::new(gateway, worker, asked, plan, dialect, &exchange);
+    let calling = Calling::new(gateway, worker, asked, plan, inspected, dialect, &exchange);
     if !stream {
         return tokio::select! {
             biased;
@@ -163,14 +170,32 @@ async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect)
         Ok(events) => events,
         Err(failure) => return Err(ended(exchange, failure)),
     };
-    let mut whole = Whole::default();
-    events.into_iter().for_each(|event| whole.add(event));
-    let charge = calling.charge(&whole.usage, whole.text_bytes());
+    let received: u64 = events.iter().map(Event::shown_bytes).sum();
+    let whole = match restored(&mut calling, events) {
+        Ok(whole) => whole,
+        Err(failure) => return Err(ended(exchange, failure)),
+    };
+    let charge = calling.charge(&whole.usage, received);
     let elapsed = exchange.elapsed();
     let body = dialect.codec.answer(&whole, &calling.facts(&exchange, elapsed, &charge));
     let told = calling.told(elapsed, Some(charge.cost));
     exchange.ends(Ending::Answered);
     Ok(Served::Whole { body, told })
+}
+
+/// The events in one piece, with the caller's own values in them.
+fn restored(calling: &mut Calling, events: Vec<Event>) -> Result<Whole, Failure> {
+    let mut whole = Whole::default();
+    match calling.restoring() {
+        None => events.into_iter().for_each(|event| whole.add(event)),
+        Some(mut restoring) => {
+            for event in events {
+                restoring.event(event, &mut |event| whole.add(event))?;
+            }
+            calling.inspected.withheld(restoring.withheld());
+        }
+    }
+    Ok(whole)
 }
 
 fn ended(mut exchange: Exchange, failure: Failure) -> Failure {

@@ -5,6 +5,7 @@ use super::call::{Calling, Charge};
 use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::live::{self, Live};
+use super::restore::Restoring;
 use crate::gateway::Gateway;
 use crate::http::error;
 use bytes::{Bytes, BytesMut};
@@ -76,6 +77,7 @@ struct Flowing {
     calling: Box<Calling>,
     exchange: Exchange,
     live: Live,
+    restoring: Option<Restoring>,
     usage: Usage,
     /// Bytes of text passed on.
     received: u64,
@@ -138,8 +140,9 @@ impl Answering {
     fn flow(&mut self, calling: Box<Calling>, exchange: Exchange, live: Live) {
         let nothing = Charge { usage: Usage::default(), cost: NanoUsd::ZERO, estimate: true };
         self.encoder.open(&calling.facts(&exchange, exchange.elapsed(), &nothing), &mut self.out);
-        let flowing =
-            Flowing { calling, exchange, live, usage: Usage::default(), received: 0, waiting: None };
+        let restoring = calling.restoring();
+        let usage = Usage::default();
+        let flowing = Flowing { calling, exchange, live, restoring, usage, received: 0, waiting: None };
         self.phase = Phase::Flowing(Box::new(flowing));
     }
 
@@ -174,18 +177,38 @@ impl Answering {
         match event {
             Event::Usage(usage) => flowing.usage.replace_with(&usage),
             Event::Failed(fault) => self.cut(&fault),
-            Event::End => self.close(),
+            Event::End => {
+                if self.restored(Event::End).is_ok() {
+                    self.close();
+                }
+            }
             event => {
                 flowing.received += event.shown_bytes();
-                self.encoder.event(&event, &mut self.out);
+                // Where it fails, the stream has ended with an error.
+                self.restored(event).ok();
             }
         }
+    }
+
+    /// Writes an event with the caller's own values in it. `Err` is an answer that ended here.
+    fn restored(&mut self, event: Event) -> Result<(), ()> {
+        let Phase::Flowing(flowing) = &mut self.phase else { return Err(()) };
+        let Answering { encoder, out, .. } = self;
+        let Some(restoring) = &mut flowing.restoring else {
+            encoder.event(&event, out);
+            return Ok(());
+        };
+        let result = restoring.event(event, &mut |event| encoder.event(&event, out));
+        result.map_err(|_| self.cut(&Fault::new(FaultClass::Broken, None)))
     }
 
     /// The answer is whole.
     fn close(&mut self) {
         if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
             flowing.live.permit.report(Outcome::Succeeded);
+            if let Some(restoring) = &flowing.restoring {
+                flowing.calling.inspected.withheld(restoring.withheld());
+            }
             let charge = flowing.calling.charge(&flowing.usage, flowing.received);
             let facts = flowing.calling.facts(&flowing.exchange, flowing.exchange.elapsed(), &charge);
             self.encoder.close(&facts, &mut self.out);

@@ -42,6 +42,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         max_output: None,
         dropped: &[],
         warnings: &[],
+        pii: None,
         latency_ms: 100,
         overhead_us: 30,
     }

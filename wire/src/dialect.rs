@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use gateway_core::catalog::{Abilities, Ability, Efforts};
 use gateway_core::conversation::{Conversation, Event, StopReason, Text};
 use gateway_core::fault::Fault;
+use gateway_core::finding::Summary;
 use gateway_core::ids::ProviderKind;
 use gateway_core::money::NanoUsd;
 use gateway_core::usage::Usage;
@@ -266,6 +267,8 @@ pub struct Facts<'a> {
     pub max_output: Option<u64>,
     pub dropped: &'a [Cow<'static, str>],
     pub warnings: &'a [String],
+    /// What was found in the request; `None` where it was not searched.
+    pub pii: Option<&'a Summary>,
     pub latency_ms: u64,
     /// Our own time, waiting for the upstream excluded.
     pub overhead_us: u64,

@@ -10,17 +10,20 @@
 //! | [`needs`] | what a model must be able to do for it |
 //! | [`event`] | the answer |
 //! | [`text`] | strings and JSON as they stood |
+//! | [`texts`] | every string that a model would read |
 
 mod event;
 mod needs;
 mod part;
 mod text;
+mod texts;
 mod wish;
 
 pub use event::{Event, StopReason};
 pub use needs::{Need, Needs};
 pub use part::{Arguments, CacheTtl, Content, Media, Part, Source, Thinking, ToolCall, ToolResult};
 pub use text::{RawJson, Text};
+pub use texts::{Leaf, MediaKind, Place, Value};
 pub use wish::{Hint, Output, Reasoning, Sampling, Schema, Tool, ToolChoice};
 
 /// What a model is asked, in the order in which it was said.

@@ -1,1 +1,55 @@
 //! One file per kind of thing that is found: its form, its proof, its words of context.
+
+pub(crate) mod bank;
+pub(crate) mod birth;
+pub(crate) mod card;
+pub(crate) mod crypto;
+pub(crate) mod email;
+pub(crate) mod iban;
+pub(crate) mod ip;
+pub(crate) mod mac;
+pub mod national;
+pub(crate) mod numbers;
+pub(crate) mod passport;
+pub(crate) mod phone;
+pub mod secrets;
+pub(crate) mod spelled;
+pub(crate) mod ssn;
+
+use crate::context::Words;
+use birth::Births;
+use national::Nationals;
+use secrets::Secrets;
+use spelled::Spelled;
+
+/// Everything that recognizers build once.
+pub(crate) struct Recognizers {
+    pub secrets: Secrets,
+    pub nationals: Nationals,
+    pub spelled: Spelled,
+    pub birth: Births,
+    pub card_words: Words,
+    pub ssn_words: Words,
+    pub phone_words: Words,
+    pub bank_words: Words,
+    pub passport_words: Words,
+    /// What stands near numbers that are no one's.
+    pub other_words: Words,
+}
+
+impl Recognizers {
+    pub(crate) fn new() -> Recognizers {
+        Recognizers {
+            secrets: Secrets::new(),
+            nationals: Nationals::new(),
+            spelled: Spelled::new(),
+            birth: Births::new(),
+            card_words: Words::new(card::WORDS),
+            ssn_words: Words::new(ssn::WORDS),
+            phone_words: Words::new(phone::WORDS),
+            bank_words: Words::new(bank::WORDS),
+            passport_words: Words::new(passport::WORDS),
+            other_words: Words::new(phone::OTHERS),
+        }
+    }
+}

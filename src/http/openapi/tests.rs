@@ -331,6 +331,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         max_output: usage.cache_read,
         dropped: if usage.cache_read.is_some() { const { &[Cow::Borrowed("x")] } } else { &[] },
         warnings: &[],
+        pii: None,
         latency_ms: 1,
         overhead_us: 1,
     }

@@ -1,7 +1,7 @@
 //! Writes whole answers and errors of the native dialect.
 
 use crate::dialect::{Attempt, CallMade, Choice, ErrorBody, Facts, Whole};
-use crate::openai_chat::{call_id_of, finish_reason, write_texts};
+use crate::openai_chat::{call_id_of, finish_reason, write_pii, write_texts};
 use crate::write::{Json, array, integer, string};
 use gateway_core::conversation::{Arguments, StopReason, Text};
 use gateway_core::usage::Usage;
@@ -56,6 +56,9 @@ pub(super) fn write_outcome(stop: Option<StopReason>, facts: &Facts, json: &mut 
     json.string("model_used", facts.model);
     json.bool("fallback_triggered", facts.fallback);
     array(facts.attempts, json.field("attempts"), write_attempt);
+    if let Some(pii) = facts.pii {
+        write_pii(pii, json.field("pii_summary"));
+    }
     write_usage(facts, json.field("usage"));
     array(facts.warnings, json.field("warnings"), |warning, out| string(warning, out));
     json.integer("latency_ms", facts.latency_ms);

@@ -93,6 +93,7 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], warnings: &'a [String]) 
         max_output: Some(8_192),
         dropped: &[],
         warnings,
+        pii: None,
         latency_ms: 12,
         overhead_us: 34,
     }

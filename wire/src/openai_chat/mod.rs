@@ -13,7 +13,7 @@ mod tests;
 pub(crate) use fields::{Dialect, decode};
 pub(crate) use ids::call_id;
 pub(crate) use request::{Written, write_body};
-pub(crate) use response::{call_id_of, finish_reason, write_gateway, write_texts};
+pub(crate) use response::{call_id_of, finish_reason, write_gateway, write_pii, write_texts};
 
 use crate::dialect::{
     Asked, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target, Whole,

@@ -4,6 +4,7 @@ use super::ids::call_id;
 use crate::dialect::{CallMade, Choice, ErrorBody, Facts, Thought, Whole};
 use crate::write::{Json, array, integer, string};
 use gateway_core::conversation::{StopReason, Text};
+use gateway_core::finding::{Action, Summary};
 use gateway_core::usage::Usage;
 
 pub(super) fn answer(whole: &Whole, facts: &Facts) -> Vec<u8> {
@@ -190,7 +191,33 @@ pub(crate) fn write_gateway(facts: &Facts, out: &mut Vec<u8>) {
     if !facts.dropped.is_empty() {
         array(facts.dropped, json.field("dropped_params"), |name, out| string(name, out));
     }
+    if let Some(pii) = facts.pii {
+        write_pii(pii, json.field("pii_summary"));
+    }
     json.integer("overhead_us", facts.overhead_us);
+    json.end();
+}
+
+/// `{total, by_type, action, unscanned?, withheld?}`: what was found in the request, in counts.
+pub(crate) fn write_pii(pii: &Summary, out: &mut Vec<u8>) {
+    let mut json = Json::object(out);
+    json.integer("total", u64::from(pii.total()));
+    let mut by_type = Json::object(json.field("by_type"));
+    for (kind, count) in &pii.by_type {
+        by_type.integer(kind.name(), u64::from(*count));
+    }
+    by_type.end();
+    json.string("action", pii.action.map_or("none", Action::word));
+    if !pii.unscanned.is_empty() {
+        let mut unscanned = Json::object(json.field("unscanned"));
+        for (media, count) in &pii.unscanned {
+            unscanned.integer(media, u64::from(*count));
+        }
+        unscanned.end();
+    }
+    if pii.withheld > 0 {
+        json.integer("withheld", u64::from(pii.withheld));
+    }
     json.end();
 }
 

@@ -82,6 +82,7 @@ pub fn facts(usage: &Usage) -> Facts<'_> {
         max_output: None,
         dropped: &[],
         warnings: &[],
+        pii: None,
         latency_ms: 12,
         overhead_us: 34,
     }

@@ -22,6 +22,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         max_output: None,
         dropped: &[],
         warnings: &[],
+        pii: None,
         latency_ms: 12,
         overhead_us: 34,
     }

@@ -605,6 +605,7 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], dropped: &'a [Cow<'stati
         max_output: None,
         dropped,
         warnings: &[],
+        pii: None,
         latency_ms: 12,
         overhead_us: 34,
     }

@@ -1,0 +1,236 @@
+//! Escapes undone: percent (RFC 3986), entities (HTML), `\uXXXX` and the other escapes of JSON, base64 (RFC 4648).
+
+use super::offsets::Map;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use std::ops::Range;
+
+/// A text without its escapes.
+pub(super) struct Escaped {
+    pub text: String,
+    pub map: Map,
+}
+
+/// `None` where there is no escape in it.
+pub(super) fn unescape(text: &str) -> Option<Escaped> {
+    let bytes = text.as_bytes();
+    let mut plain = String::new();
+    let mut map = Map::default();
+    let (mut copied, mut at, mut any) = (0, 0, false);
+    while let Some(step) = memchr::memchr3(b'%', b'&', b'\\', &bytes[at..]) {
+        at += step;
+        let Some((character, length)) = escape(&bytes[at..]) else {
+            at += 1;
+            continue;
+        };
+        if !any {
+            any = true;
+            plain.reserve(text.len());
+        }
+        plain.push_str(&text[copied..at]);
+        plain.push(character);
+        at += length;
+        copied = at;
+        map.changed(plain.len(), at);
+    }
+    if !any {
+        return None;
+    }
+    plain.push_str(&text[copied..]);
+    Some(Escaped { text: plain, map })
+}
+
+/// The character of an escape, and the escape's length.
+fn escape(bytes: &[u8]) -> Option<(char, usize)> {
+    match bytes[0] {
+        b'%' => percent(bytes),
+        b'&' => entity(bytes),
+        _ => backslash(bytes),
+    }
+}
+
+fn percent(bytes: &[u8]) -> Option<(char, usize)> {
+    let byte = |at: usize| {
+        let digits = bytes.get(at..at + 3).filter(|escape| escape[0] == b'%')?;
+        hex(&digits[1..])
+    };
+    let first = u8::try_from(byte(0)?).ok()?;
+    let length = match first {
+        0x20..=0x7E => 1,
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => return None,
+    };
+    let mut buffer = [first, 0, 0, 0];
+    for (index, slot) in buffer.iter_mut().enumerate().take(length).skip(1) {
+        *slot = u8::try_from(byte(index * 3)?).ok()?;
+    }
+    let character = std::str::from_utf8(&buffer[..length]).ok()?.chars().next()?;
+    Some((character, 3 * length))
+}
+
+fn entity(bytes: &[u8]) -> Option<(char, usize)> {
+    let end = bytes.iter().take(12).position(|byte| *byte == b';')?;
+    let name = std::str::from_utf8(&bytes[1..end]).ok()?;
+    let code = match name.strip_prefix('#') {
+        Some(number) => match number.strip_prefix(['x', 'X']) {
+            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+            None => number.parse().ok()?,
+        },
+        None => u32::from(named(name)?),
+    };
+    Some((char::from_u32(code).filter(|c| !c.is_control() || *c == '\n')?, end + 1))
+}
+
+/// Named entities of characters that values are made of.
+fn named(name: &str) -> Option<char> {
+    Some(match name {
+        "commat" => '@',
+        "period" => '.',
+        "nbsp" => ' ',
+        "lowbar" => '_',
+        "hyphen" | "dash" => '-',
+        "plus" => '+',
+        "colon" => ':',
+        "sol" => '/',
+        "lpar" => '(',
+        "rpar" => ')',
+        "amp" => '&',
+        "quot" => '"',
+        "shy" | "zwnj" | "zwj" => '\u{200b}',
+        _ => return None,
+    })
+}
+
+fn backslash(bytes: &[u8]) -> Option<(char, usize)> {
+    let simple = match bytes.get(1)? {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'n' | b'r' => '\n',
+        b't' => ' ',
+        b'@' | b'.' | b'_' | b'-' | b'+' | b'(' | b')' | b'*' => char::from(bytes[1]),
+        b'x' => return Some((char::from_u32(hex(bytes.get(2..4)?)?).filter(|c| !c.is_control())?, 4)),
+        b'u' => return Some((char::from_u32(hex(bytes.get(2..6)?)?).filter(|c| !c.is_control())?, 6)),
+        _ => return None,
+    };
+    Some((simple, 2))
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |sum, digit| Some(sum * 16 + char::from(*digit).to_digit(16)?))
+}
+
+/// Characters of the shortest run that is decoded, and of the longest: larger ones are files.
+const SHORTEST: usize = 12;
+const LONGEST: usize = 256 << 10;
+
+/// Calls `found` with each run of base64 that says a text, and the text.
+pub(super) fn base64_runs(text: &str, found: &mut dyn FnMut(Range<usize>, &str)) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at + SHORTEST <= bytes.len() {
+        // A run of this length covers one of these places.
+        let probe = at + SHORTEST - 1;
+        if !IN_RUN[usize::from(bytes[probe])] {
+            at = probe + 1;
+            continue;
+        }
+        let start =
+            at + bytes[at..probe].iter().rposition(|byte| !IN_RUN[usize::from(*byte)]).map_or(0, |p| p + 1);
+        let end = probe + bytes[probe..].iter().take_while(|byte| IN_RUN[usize::from(**byte)]).count();
+        if end - start >= SHORTEST {
+            run(text, start..end, found);
+        }
+        at = end.max(start + 1);
+    }
+}
+
+static IN_RUN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+        byte += 1;
+    }
+    table
+};
+
+fn run(text: &str, span: Range<usize>, found: &mut dyn FnMut(Range<usize>, &str)) {
+    let body = &text.as_bytes()[span.clone()];
+    if !first_bytes_read(body) || body.len() > LONGEST {
+        return;
+    }
+    let url_safe = memchr::memchr2(b'-', b'_', body).is_some();
+    let whole = body.len() - usize::from(body.len() % 4 == 1);
+    let Ok(plain) = engine(url_safe).decode(&body[..whole]) else { return };
+    let Ok(plain) = String::from_utf8(plain) else { return };
+    if plain.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
+        return;
+    }
+    let padding = text.as_bytes()[span.end..].iter().take(2).take_while(|byte| **byte == b'=').count();
+    found(span.start..span.end + padding, &plain);
+}
+
+/// Whether the first six bytes that a run says are ones of a text: words of prose fail here.
+fn first_bytes_read(body: &[u8]) -> bool {
+    let url_safe = memchr::memchr2(b'-', b'_', &body[..8]).is_some();
+    let mut plain = [0; 6];
+    let decoded = engine(url_safe).decode_slice(&body[..8], &mut plain);
+    decoded.is_ok()
+        && plain.iter().all(|byte| {
+            (0x20..0x7F).contains(byte) || *byte >= 0xC2 || *byte == b'\n' || (0x80..0xC0).contains(byte)
+        })
+        && plain.iter().filter(|byte| byte.is_ascii()).count() >= 3
+}
+
+fn engine(url_safe: bool) -> &'static GeneralPurpose {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    static STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+    static URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+    if url_safe { &URL_SAFE } else { &STANDARD }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_escape_is_undone_and_found_again() {
+        for (text, want) in [
+            ("ann%40x%2Eorg", "ann@x.org"),
+            ("ann&#64;x&#x2e;org&commat;", "ann@x.org@"),
+            (r"ann\u0040x\u002eorg", "ann@x.org"),
+            (r#"\"to\":\"ann\""#, r#""to":"ann""#),
+            ("%C3%A9", "é"),
+        ] {
+            let plain = unescape(text).expect(text);
+            assert_eq!(plain.text, want);
+            assert_eq!(plain.map.back(text, 0..plain.text.len()), 0..text.len());
+        }
+        for text in ["100% sure & more", "a \\ b", "%zz &nosuch; \\q"] {
+            assert!(unescape(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn runs_of_base64_are_decoded_whole() {
+        for (text, want) in [
+            ("SSN: NzYxLTI5LTIzNDk=.", &[("NzYxLTI5LTIzNDk=", "761-29-2349")][..]),
+            ("an internationalisation of words", &[]),
+            ("MTIzLTQ1LTY3ODk", &[("MTIzLTQ1LTY3ODk", "123-45-6789")]),
+            ("d41d8cd98f00b204e9800998ecf8427e", &[]),
+        ] {
+            let mut found = Vec::new();
+            base64_runs(text, &mut |span, plain| found.push((text[span].to_owned(), plain.to_owned())));
+            let found: Vec<(&str, &str)> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+            assert_eq!(found, want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Characters that a reader takes for others: full-width and mathematical forms (NFKC, UAX #15), digits of
+//! other scripts, look-alike letters of Cyrillic and Greek (UTS #39), blanks and dashes of every kind, and
+//! what can't be seen at all.
+
+use super::offsets::Map;
+use unicode_normalization::UnicodeNormalization;
+
+/// A text as ASCII where it can be, and the way back.
+pub(super) struct Folded {
+    pub text: String,
+    pub map: Map,
+}
+
+/// `None` where nothing in the text is folded.
+pub(super) fn fold(text: &str) -> Option<Folded> {
+    if text.is_ascii() {
+        return None;
+    }
+    let mut folded = String::with_capacity(text.len());
+    let mut map = Map::default();
+    let mut any = false;
+    let mut at = 0;
+    let bytes = text.as_bytes();
+    while at < bytes.len() {
+        if bytes[at].is_ascii() {
+            let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii()).count();
+            folded.push_str(&text[at..end]);
+            at = end;
+            continue;
+        }
+        let Some(character) = text[at..].chars().next() else { break };
+        let end = at + character.len_utf8();
+        if character_folds(character, &mut folded) {
+            any = true;
+            map.changed(folded.len(), end);
+        }
+        at = end;
+    }
+    any.then_some(Folded { text: folded, map })
+}
+
+/// Appends what a character reads as. False where that is the character itself.
+fn character_folds(character: char, out: &mut String) -> bool {
+    if is_unseen(character) {
+        return true;
+    }
+    if let Some(plain) = look_alike(character).or_else(|| digit(character)) {
+        out.push(plain);
+        return true;
+    }
+    // Letters with accents stay: they are no disguise.
+    if !may_be_compatible(character) {
+        out.push(character);
+        return false;
+    }
+    let before = out.len();
+    out.extend(std::iter::once(character).nfkc());
+    let changed = out[before..].chars().ne([character]);
+    let ascii = out[before..].is_ascii();
+    if changed && !ascii {
+        out.truncate(before);
+        out.push(character);
+    }
+    changed && ascii
+}
+
+/// Blocks that hold compatibility forms of ASCII: the rest is not asked.
+fn may_be_compatible(character: char) -> bool {
+    matches!(u32::from(character),
+        0xAA..=0xBE | 0x2000..=0x218F | 0x2460..=0x24FF | 0x3000..=0x33FF | 0xFB00..=0xFB06 | 0xFE10..=0xFE6F
+        | 0xFF00..=0xFFEF | 0x1D400..=0x1D7FF | 0x1F100..=0x1F1FF)
+}
+
+/// Zero width, soft hyphens, direction marks, variation selectors, combining marks.
+fn is_unseen(character: char) -> bool {
+    matches!(u32::from(character),
+        0xAD | 0x300..=0x36F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F
+        | 0x202A..=0x202E | 0x2060..=0x206F | 0x20D0..=0x20FF | 0xFE00..=0xFE0F | 0xFEFF | 0x1BCA0..=0x1BCA3
+        | 0xE0000..=0xE01EF)
+}
+
+/// The first of each ten digits of Unicode's class Nd, outside of what NFKC folds.
+const ZEROES: [u32; 36] = [
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0,
+    0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50,
+    0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xAA50, 0xABF0, 0x104A0, 0x11066,
+];
+
+fn digit(character: char) -> Option<char> {
+    let code = u32::from(character);
+    let zero = ZEROES.partition_point(|zero| *zero <= code).checked_sub(1).map(|at| ZEROES[at])?;
+    char::from_digit(code - zero, 10).filter(|_| code - zero < 10)
+}
+
+fn look_alike(character: char) -> Option<char> {
+    Some(match character {
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'С' | 'Ϲ' => 'C',
+        'Е' | 'Ε' => 'E',
+        'Н' | 'Η' => 'H',
+        'І' | 'Ι' | 'Ӏ' => 'I',
+        'Ј' => 'J',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Ν' => 'N',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'Ѕ' => 'S',
+        'Т' | 'Τ' => 'T',
+        'Х' | 'Χ' => 'X',
+        'Υ' | 'Ү' => 'Y',
+        'Ζ' => 'Z',
+        'а' | 'α' => 'a',
+        'с' | 'ϲ' => 'c',
+        'ԁ' => 'd',
+        'е' => 'e',
+        'һ' => 'h',
+        'і' | 'ι' => 'i',
+        'ј' => 'j',
+        'к' | 'κ' => 'k',
+        'ӏ' => 'l',
+        'м' => 'm',
+        'п' => 'n',
+        'о' | 'ο' => 'o',
+        'р' | 'ρ' => 'p',
+        'ԛ' => 'q',
+        'г' => 'r',
+        'ѕ' => 's',
+        'т' | 'τ' => 't',
+        'υ' => 'u',
+        'ν' => 'v',
+        'ԝ' | 'ѡ' => 'w',
+        'х' | 'χ' => 'x',
+        'у' | 'γ' => 'y',
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '﹘' | '﹣' | '－' => '-',
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => ' ',
+        '\u{2028}' | '\u{2029}' | '\u{85}' => '\n',
+        '∙' | '·' | '．' | '。' | '｡' | '․' => '.',
+        '∕' | '⁄' => '/',
+        '：' | '∶' | '꞉' => ':',
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_like_ascii_becomes_ascii_and_is_found_again() {
+        for (case, text, want) in [
+            ("full width", "ａｎｎ＠ｘ．ｏｒｇ １２３", "ann@x.org 123"),
+            ("arabic-indic digits", "٤٥٦", "456"),
+            ("cyrillic", "аnn", "ann"),
+            ("nothing to see", "a\u{200b}n\u{ad}n\u{301}", "ann"),
+            ("blanks and dashes", "1\u{a0}2–3", "1 2-3"),
+            ("mathematical", "𝟏𝟐𝟑", "123"),
+        ] {
+            let folded = fold(text).expect(case);
+            assert_eq!(folded.text, want, "{case}");
+            assert_eq!(folded.map.back(text, 0..folded.text.len()), 0..text.len(), "{case}");
+        }
+        for plain in ["plain", "Zoë Müller", "日本語"] {
+            assert!(fold(plain).is_none(), "{plain}");
+        }
+    }
+
+    #[test]
+    fn a_span_is_cut_from_the_text_as_it_stood() {
+        let text = "é: a\u{200b}n\u{200b}n, x";
+        let folded = fold(text).expect("it has what can't be seen");
+        let at = folded.text.find("ann").expect("it reads so");
+        assert_eq!(&text[folded.map.back(text, at..at + 3)], "a\u{200b}n\u{200b}n");
+    }
+}

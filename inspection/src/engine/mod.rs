@@ -1,0 +1,90 @@
+//! The search: text in, finds out. Linear in the text; nothing is kept between texts.
+//!
+//! The text is searched as it stands, and once more for each disguise that is in it: folded to ASCII,
+//! with its escapes undone, and each run of base64 decoded. A find in a disguise is the span as it stood.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `walk` | one pass over the bytes that finds where candidates could be |
+//! | `fold` | look-alikes, other scripts' digits, what can't be seen |
+//! | `decode` | percent, entities, `\u`, base64 |
+//! | [`patterns`] | what a configuration adds |
+
+mod decode;
+mod fold;
+mod offsets;
+pub mod patterns;
+mod walk;
+
+use crate::recognizers::Recognizers;
+use decode::Escaped;
+use gateway_core::finding::Finding;
+use patterns::Patterns;
+pub use patterns::{Invalid, Pattern, Settings};
+
+/// Disguises within disguises that are undone.
+const DEPTH: usize = 3;
+
+/// All that searches. Immutable, and shared by all threads.
+pub struct Engine {
+    recognizers: Recognizers,
+    patterns: Patterns,
+}
+
+impl Engine {
+    /// # Errors
+    /// [`Invalid`] names the pattern that is none.
+    pub fn new(settings: &Settings) -> Result<Engine, Invalid> {
+        Ok(Engine { recognizers: Recognizers::new(), patterns: Patterns::new(settings)? })
+    }
+
+    /// Adds what is found in a text: spans at character boundaries, which may overlap.
+    pub fn scan(&self, text: &str, found: &mut Vec<Finding>) {
+        let before = found.len();
+        self.search(text, DEPTH, found);
+        self.patterns.allow(text, found, before);
+    }
+
+    fn search(&self, text: &str, depth: usize, found: &mut Vec<Finding>) {
+        walk::walk(text, &self.recognizers, found);
+        self.patterns.find(text, found);
+        if depth == 0 {
+            return;
+        }
+        if let Some(folded) = fold::fold(text) {
+            self.within(text, &folded.text, depth - 1, found, |at| folded.map.back(text, at));
+        }
+        if let Some(Escaped { text: plain, map }) = decode::unescape(text) {
+            self.within(text, &plain, depth - 1, found, |at| map.back(text, at));
+        }
+        decode::base64_runs(text, &mut |span, plain| {
+            let before = found.len();
+            self.search(plain, depth - 1, found);
+            // The run hides where in it the value stands, so all of it is the value.
+            for find in &mut found[before..] {
+                (find.start, find.end) = (span.start, span.end);
+            }
+        });
+    }
+
+    /// Searches a text in another form, and maps the finds back.
+    fn within(
+        &self,
+        text: &str,
+        plain: &str,
+        depth: usize,
+        found: &mut Vec<Finding>,
+        back: impl Fn(std::ops::Range<usize>) -> std::ops::Range<usize>,
+    ) {
+        let before = found.len();
+        self.search(plain, depth, found);
+        for find in &mut found[before..] {
+            let span = back(find.span());
+            (find.start, find.end) = (span.start, span.end);
+        }
+        debug_assert!(found[before..].iter().all(|find| text.get(find.span()).is_some()));
+    }
+}
+
+#[cfg(test)]
+mod tests;

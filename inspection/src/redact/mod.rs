@@ -1,0 +1,349 @@
+//! A request's personal data and secrets, taken out before it is sent (docs/personal-data.md).
+//!
+//! Each message is searched by itself, in the order in which a conversation grows, so that what went out for
+//! a turn goes out again in the same bytes when the turn is resent with more behind it. Then each value that
+//! became known is looked for wherever else it stands.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`policy`] | what becomes of a find |
+//! | `view` | a message as one text, with the way back |
+//! | `marks` | finds that overlap, joined |
+//! | `write` | replacements put in place |
+//! | `json` | what stands in a document |
+
+mod json;
+mod marks;
+pub mod policy;
+mod view;
+mod write;
+
+use crate::known::Known;
+use crate::restore::Origins;
+use crate::vault::{self, Full, Vault};
+use gateway_core::conversation::{Leaf, MediaKind, Place};
+use gateway_core::finding::{Action, Finding, Kind, Summary};
+use marks::{Mark, groups};
+use policy::Policy;
+use std::ops::Range;
+use view::{Edit, Role, View};
+
+pub use view::BREAK;
+pub use write::HashKey;
+
+/// What decides over a text: who searches, the team's rules, and the key for hashes.
+#[derive(Clone, Copy)]
+pub struct Rules<'r> {
+    /// Adds what it finds in a text.
+    pub scan: &'r (dyn Fn(&str, &mut Vec<Finding>) + 'r),
+    pub policy: &'r Policy,
+    pub hash_key: &'r HashKey,
+}
+
+/// What was taken out.
+#[derive(Debug, Default)]
+pub struct Redacted {
+    /// The way back for the answer.
+    pub vault: Vault,
+    /// Where the values and addresses stood, for what may come back into a URL.
+    pub origins: Origins,
+    pub summary: Summary,
+}
+
+/// Why a request does not go out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("the request holds {}, which this team's policy does not let out: take it out", list(.kinds))]
+    Blocked { kinds: Vec<Kind> },
+    #[error("`{field}`: a name holds {}: rename it, since a name can't be replaced", list(.kinds))]
+    Name { field: &'static str, kinds: Vec<Kind> },
+    #[error(
+        "`messages`: an attached {} can't be searched for personal data, and this team's policy does not let it out \
+         unsearched: send its text, or have the policy allow it",
+        media_word(*.media)
+    )]
+    Unscannable { media: MediaKind },
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// A string that is no UTF-8; decoders let none in.
+    #[error("`messages`: a string is not UTF-8")]
+    NotText,
+}
+
+pub fn media_word(media: MediaKind) -> &'static str {
+    match media {
+        MediaKind::Image => "image",
+        MediaKind::Document => "document",
+        MediaKind::Audio => "audio",
+    }
+}
+
+fn list(kinds: &[Kind]) -> String {
+    kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// The text of each message as it is searched, for an engine that is asked over the network. The order is
+/// that of [`redact`]'s `external`.
+///
+/// # Errors
+/// [`Refused::NotText`].
+pub fn texts(leaves: &[Leaf<'_>]) -> Result<Vec<String>, Refused> {
+    Ok(views(leaves)?.into_iter().map(|view| view.text.into_owned()).collect())
+}
+
+/// Takes out what the rules say, in place. `external` are finds of another engine, by message; it may be empty.
+///
+/// # Errors
+/// See [`Refused`]; the leaves are then as they were.
+pub fn redact(
+    leaves: &mut [Leaf<'_>],
+    rules: Rules<'_>,
+    external: &[Vec<Finding>],
+) -> Result<Redacted, Refused> {
+    let views = views(leaves)?;
+    let mut taking = Taking { rules, known: Known::default(), redacted: Redacted::default(), refused: None };
+    taking.unscanned(&views)?;
+    let mut cuts = Vec::with_capacity(views.len());
+    for (index, view) in views.iter().enumerate() {
+        let others = external.get(index).map_or(&[][..], Vec::as_slice);
+        cuts.push(taking.first_pass(view, others)?);
+    }
+    if let Some(refused) = taking.refused {
+        return Err(refused);
+    }
+    for (view, (cuts, known)) in views.iter().zip(&mut cuts) {
+        if *known < taking.redacted.vault.len() {
+            taking.second_pass(view, cuts)?;
+        }
+    }
+    if !taking.redacted.vault.is_empty() {
+        taking.remember(&views, &cuts);
+    }
+    let edits: Vec<Edit> = views
+        .iter()
+        .zip(&cuts)
+        .flat_map(|(view, (cuts, _))| cuts.iter().map(|cut| view.edit(cut.piece, &cut.span, &cut.with)))
+        .collect();
+    let redacted = taking.redacted;
+    drop(views);
+    write::apply(leaves, edits, rules.hash_key);
+    Ok(redacted)
+}
+
+fn views<'a>(leaves: &'a [Leaf<'_>]) -> Result<Vec<View<'a>>, Refused> {
+    let mut views = Vec::new();
+    let mut first = 0;
+    for message in leaves.chunk_by(|a, b| a.message == b.message) {
+        views.push(View::new(message, first).ok_or(Refused::NotText)?);
+        first += message.len();
+    }
+    Ok(views)
+}
+
+/// A replacement within one piece of a view.
+struct Cut {
+    piece: usize,
+    /// In the view's text.
+    span: Range<usize>,
+    with: String,
+}
+
+struct Taking<'r> {
+    rules: Rules<'r>,
+    known: Known,
+    redacted: Redacted,
+    /// The first reason not to let the request out. The search goes on for the kinds that it would name.
+    refused: Option<Refused>,
+}
+
+impl Taking<'_> {
+    fn unscanned(&mut self, views: &[View<'_>]) -> Result<(), Refused> {
+        for media in views.iter().flat_map(|view| &view.unscanned) {
+            if !self.rules.policy.lets_out(*media) {
+                return Err(Refused::Unscannable { media: *media });
+            }
+            *self.redacted.summary.unscanned.entry(media_word(*media)).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Searches a message, and replaces what was found in it and what is known so far. Tells how many values
+    /// were known then.
+    fn first_pass(&mut self, view: &View<'_>, others: &[Finding]) -> Result<(Vec<Cut>, usize), Refused> {
+        let mut marks = self.search(view, others);
+        if !marks.is_empty() {
+            // Numbers are given in the order of the finds, before known values are looked for.
+            for (span, mark) in self.pieces(view, groups(&mut marks)) {
+                self.learn(view, &span, &mark)?;
+            }
+        }
+        if !self.redacted.vault.is_empty() {
+            self.known_marks(&view.text, 0, &mut marks)?;
+        }
+        let mut cuts = Vec::new();
+        for (span, mark) in self.pieces(view, groups(&mut marks)) {
+            self.cut(view, span, &mark, &mut cuts)?;
+        }
+        Ok((cuts, self.redacted.vault.len()))
+    }
+
+    /// Replaces values that later messages made known, in what is left.
+    fn second_pass(&mut self, view: &View<'_>, cuts: &mut Vec<Cut>) -> Result<(), Refused> {
+        let mut marks = Vec::new();
+        let mut from = 0;
+        for cut in cuts.iter() {
+            self.known_marks(&view.text[from..cut.span.start], from, &mut marks)?;
+            from = cut.span.end;
+        }
+        self.known_marks(&view.text[from..], from, &mut marks)?;
+        for (span, mark) in self.pieces(view, groups(&mut marks)) {
+            self.cut(view, span, &mark, cuts)?;
+        }
+        cuts.sort_by_key(|cut| cut.span.start);
+        Ok(())
+    }
+
+    /// What the engines find, without what the policy lets out, and literals that look like placeholders.
+    fn search(&self, view: &View<'_>, others: &[Finding]) -> Vec<Mark> {
+        let mut finds = others.to_vec();
+        (self.rules.scan)(&view.text, &mut finds);
+        let mut marks: Vec<Mark> = finds
+            .iter()
+            .filter(|find| self.rules.policy.action(find.kind) != Action::Allow)
+            .map(|find| Mark::of(find, self.rules.policy.action(find.kind)))
+            .collect();
+        let mut literals = Vec::new();
+        vault::literals(&view.text, &mut literals);
+        marks.extend(literals.into_iter().map(Mark::literal));
+        marks
+    }
+
+    fn known_marks(&self, text: &str, offset: usize, marks: &mut Vec<Mark>) -> Result<(), Full> {
+        let mut found = Vec::new();
+        self.known.find(&self.redacted.vault, text, &mut found)?;
+        marks.extend(found.into_iter().map(|(span, id)| {
+            Mark::known(span.start + offset..span.end + offset, self.redacted.vault.kind(id))
+        }));
+        Ok(())
+    }
+
+    /// Each mark, cut to the pieces that it touches. A number, once touched, is taken whole.
+    fn pieces(&self, view: &View<'_>, groups: Vec<Mark>) -> Vec<(Range<usize>, Mark)> {
+        let mut cut = Vec::with_capacity(groups.len());
+        for mark in groups {
+            for piece in &view.pieces[view.touched(&mark.span)] {
+                let span = match piece.role {
+                    Role::Number => piece.at.clone(),
+                    _ => mark.span.start.max(piece.at.start)..mark.span.end.min(piece.at.end),
+                };
+                let again = cut.last().is_some_and(|(last, _): &(Range<usize>, _)| last.end > span.start);
+                if !again {
+                    cut.push((span, mark.clone()));
+                }
+            }
+        }
+        cut
+    }
+
+    /// What is done with a mark at that piece.
+    fn action(role: Role, mark: &Mark) -> Action {
+        match (role, mark.action) {
+            (Role::Key | Role::Identifier, Action::Redact) => Action::Hash,
+            (_, action) => action,
+        }
+    }
+
+    /// Gives a value that will be replaced by a placeholder its number.
+    fn learn(&mut self, view: &View<'_>, span: &Range<usize>, mark: &Mark) -> Result<(), Refused> {
+        let piece = &view.pieces[view.touched(span).start];
+        if piece.role != Role::Name && Self::action(piece.role, mark) == Action::Redact {
+            self.placeholder(&view.text[span.clone()], mark.kind, piece.role)?;
+        }
+        Ok(())
+    }
+
+    fn placeholder(&mut self, value: &str, kind: Kind, role: Role) -> Result<String, Refused> {
+        let before = self.redacted.vault.len();
+        let given = self.redacted.vault.number(kind, value, role == Role::Number)?;
+        if self.redacted.vault.len() > before {
+            self.known.add(value, given.id);
+        }
+        Ok(given.text)
+    }
+
+    fn cut(
+        &mut self,
+        view: &View<'_>,
+        span: Range<usize>,
+        mark: &Mark,
+        cuts: &mut Vec<Cut>,
+    ) -> Result<(), Refused> {
+        let piece = view.touched(&span).start;
+        let (role, place) = (view.pieces[piece].role, view.pieces[piece].place);
+        let value = &view.text[span.clone()];
+        let action = Self::action(role, mark);
+        if role == Role::Name {
+            // A literal in a name can't be mistaken: names are never restored.
+            if !mark.is_literal() {
+                self.refuse_name(place, mark);
+            }
+            return Ok(());
+        }
+        let with = match action {
+            Action::Allow => return Ok(()),
+            Action::Redact => self.placeholder(value, mark.kind, role)?,
+            Action::Hash => self.rules.hash_key.hashed(mark.kind, value),
+            Action::Mask => write::masked(value),
+            Action::Block => {
+                self.block(mark.kind);
+                return Ok(());
+            }
+        };
+        if !mark.is_literal() {
+            *self.redacted.summary.by_type.entry(mark.kind).or_default() += 1;
+            self.redacted.summary.action = self.redacted.summary.action.max(Some(action));
+        }
+        cuts.push(Cut { piece, span, with });
+        Ok(())
+    }
+
+    fn block(&mut self, kind: Kind) {
+        match &mut self.refused {
+            Some(Refused::Blocked { kinds }) => {
+                if !kinds.contains(&kind) {
+                    kinds.push(kind);
+                }
+            }
+            _ => self.refused = Some(Refused::Blocked { kinds: vec![kind] }),
+        }
+    }
+
+    fn refuse_name(&mut self, place: Place, mark: &Mark) {
+        let field = match place {
+            Place::Tool => "tools",
+            Place::Beside => "response_format",
+            _ => "messages",
+        };
+        if self.refused.is_none() {
+            self.refused = Some(Refused::Name { field, kinds: vec![mark.kind] });
+        }
+    }
+
+    /// Keeps what restoring has to know of the request.
+    fn remember(&mut self, views: &[View<'_>], cuts: &[(Vec<Cut>, usize)]) {
+        let Redacted { vault, origins, .. } = &mut self.redacted;
+        for (view, (cuts, _)) in views.iter().zip(cuts) {
+            origins.bare_names(vault, &view.text);
+            for piece in &view.pieces {
+                origins.text(piece.place, &view.text[piece.at.clone()]);
+            }
+            for cut in cuts {
+                let piece = &view.pieces[cut.piece];
+                origins.value(&view.text[piece.at.start..cut.span.start], &cut.with);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! What a model would read is searched for personal data and secrets, and they are taken out, before anything
+//! is spent or sent.
+
+use super::analyze::analyze;
+use super::exchange::Exchange;
+use super::failure::Failure;
+use crate::gateway::{Gateway, Inspector, Worker};
+use gateway_actors::scanner::ScanError;
+use gateway_core::conversation::{Conversation, Output};
+use gateway_core::finding::{Finding, Summary};
+use gateway_core::ids::TeamId;
+use gateway_inspection::redact::{self, Redacted, Refused, Rules};
+use gateway_inspection::restore::{Mode, Origins, Restorer};
+use gateway_inspection::vault::Sealed;
+use std::sync::Arc;
+
+/// What a request's inspection leaves for its answer.
+#[derive(Default)]
+pub(super) struct Inspected {
+    /// `None` where the team's requests are not searched.
+    pub summary: Option<Summary>,
+    /// `None` where nothing was taken out that could come back.
+    pub taken: Option<Arc<Taken>>,
+}
+
+impl Inspected {
+    /// So many values were kept out of addresses in the answer.
+    pub(super) fn withheld(&mut self, count: u32) {
+        if let Some(summary) = &mut self.summary {
+            summary.withheld = count;
+        }
+    }
+}
+
+/// The way back of what was taken out.
+pub(super) struct Taken {
+    vault: Arc<Sealed>,
+    origins: Arc<Origins>,
+    /// The answer's text is a JSON document.
+    pub json_output: bool,
+}
+
+impl Taken {
+    pub(super) fn restorer(&self, mode: Mode) -> Restorer {
+        Restorer::new(&self.vault, &self.origins, mode)
+    }
+}
+
+/// Searches a request by its team's policy and takes out what it says, in place.
+pub(super) async fn inspect(
+    gateway: &Arc<Gateway>,
+    worker: &Worker,
+    exchange: &Exchange,
+    conversation: &mut Conversation,
+) -> Result<Inspected, Failure> {
+    let team = &exchange.principal.team;
+    if !gateway.config.pii.policy(team).enabled {
+        return Ok(Inspected::default());
+    }
+    let external = match &gateway.inspector.analyzer {
+        None => Vec::new(),
+        Some(analyzer) => {
+            let texts = redact::texts(&conversation.leaves())?;
+            analyze(gateway, worker, analyzer, &texts).await.ok_or(Failure::NotInspected)?
+        }
+    };
+    let json_output = !matches!(conversation.output, Output::Text);
+    let bytes = usize::try_from(conversation.text_bytes()).unwrap_or(usize::MAX);
+    let own = std::mem::take(conversation);
+    let (of, team) = (Arc::clone(gateway), team.clone());
+    let searched = gateway.inspector.scanner.run(bytes, move || search(&of, &team, own, &external)).await?;
+    let (own, redacted) = searched;
+    *conversation = own;
+    let Redacted { vault, origins, summary } = redacted?;
+    let taken = (!vault.is_empty())
+        .then(|| Arc::new(Taken { vault: Arc::new(vault.seal()), origins: Arc::new(origins), json_output }));
+    Ok(Inspected { summary: Some(summary), taken })
+}
+
+fn search(
+    gateway: &Gateway,
+    team: &TeamId,
+    mut conversation: Conversation,
+    external: &[Vec<Finding>],
+) -> (Conversation, Result<Redacted, Refused>) {
+    let Inspector { engine, hash_key, .. } = &gateway.inspector;
+    let rules = Rules {
+        scan: &|text, found| {
+            if let Some(engine) = engine {
+                engine.scan(text, found);
+            }
+        },
+        policy: gateway.config.pii.policy(team),
+        hash_key,
+    };
+    let redacted = redact::redact(&mut conversation.leaves(), rules, external);
+    (conversation, redacted)
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Failure {
+        match error {
+            ScanError::Overloaded => Failure::Overloaded,
+            ScanError::Failed | ScanError::Late => Failure::NotInspected,
+        }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Failure {
+        Failure::KeptIn(refused)
+    }
+}
