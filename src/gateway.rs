@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::identity::Keys;
 use crate::pipeline::Slots;
+use gateway_actors::audit::Audit;
 use gateway_actors::provider::{Client, Provider};
 use gateway_actors::supervision::Tasks;
 use gateway_core::clock::Clock;
@@ -21,6 +22,7 @@ pub struct Gateway {
     /// In the router's order: a candidate's index finds its upstream here.
     pub upstreams: Vec<Upstream>,
     pub slots: Arc<Slots>,
+    pub audit: Audit,
     pub shutdown: Shutdown,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,

@@ -3,6 +3,8 @@
 //!
 //! Walked by hand rather than derived, because a derived reader stops at the first mistake.
 
+pub(super) mod audit;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -12,12 +14,15 @@ use toml::de::{DeTable, DeValue};
 
 use super::mistakes::{Mistake, did_you_mean};
 use super::settings::{At, Settings};
+use audit::{AuditTable, SinkTable};
 
 /// What was written, table by table, in the file's order.
 #[derive(Default)]
 pub(super) struct Tables {
     pub upstreams: Vec<UpstreamTable>,
     pub models: Vec<ModelTable>,
+    pub audit: AuditTable,
+    pub sinks: Vec<SinkTable>,
 }
 
 /// `[upstreams.NAME]`, or what the environment says of a vendor.
@@ -52,11 +57,11 @@ pub(super) struct ModelTable {
     pub equivalents: Option<Vec<At<String>>>,
 }
 
-pub(super) const TABLES: [&str; 2] = ["upstreams", "models"];
+pub(super) const TABLES: [&str; 4] = ["upstreams", "models", "audit", "sinks"];
 
 /// Tables that the design knows and this version does not serve: taken in silence, they would promise a
 /// limit that nobody keeps.
-const LATER: [&str; 3] = ["teams", "capabilities", "sinks"];
+const LATER: [&str; 2] = ["teams", "capabilities"];
 
 pub(super) const UPSTREAM_KEYS: [&str; 9] = [
     "kind",
@@ -121,6 +126,8 @@ fn tables(settings: &mut Settings<'_>, file: &str, text: &str) -> Tables {
         let table = model(settings, section);
         tables.models.push(ModelTable { sound: table.sound && whole, ..table });
     }
+    tables.audit = audit::audit(settings, &mut root);
+    tables.sinks = audit::sinks(settings, &mut root);
     for name in LATER {
         if let Some(found) = root.take(name) {
             let place = root.place(name, found);
