@@ -12,9 +12,12 @@ use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use gateway_actors::audit::disk::RealDisk;
+use gateway_actors::audit::{self, Audit};
 use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
 use gateway_actors::scanner::{Scanner, ScannerSettings};
 use gateway_actors::supervision::Tasks;
+use gateway_core::audit::{Named, SigningKey};
 use gateway_core::breaker::Rule;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
@@ -45,6 +48,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const HEAD: Duration = Duration::from_secs(10);
 /// After the grace: for connections to close, then for exchanges to end, then for each actor to hear it all.
 const CLOSING: Duration = Duration::from_secs(5);
+/// How long an answer waits for its record. Then it goes out: the record waits on.
+const RECORD: Duration = Duration::from_secs(5);
+/// Records that may be queued beside those of open exchanges.
+const SPARE_RECORDS: usize = 1_024;
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +62,8 @@ pub enum StartError {
     Client(#[from] provider::ClientError),
     #[error(transparent)]
     Upstream(#[from] provider::SettingsError),
+    #[error(transparent)]
+    Audit(#[from] audit::StartError),
     #[error("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY do not make a TLS server: {0}")]
     Tls(String),
     #[error("cannot listen on {address} (GATEWAY_BIND): {source}")]
@@ -110,14 +119,17 @@ pub fn start(config: Config) -> Result<Serving, StartError> {
         .map(|upstream| start_upstream(upstream, &config, &control, &clock, &dice))
         .collect::<Result<_, _>>()?;
     let analyzer = start_analyzer(&config, &control, &clock, &dice)?;
+    let replica = format!("{:08x}", dice.roll() >> 32);
+    let audit = start_audit(&config, &replica, &clock, &dice)?;
     let gateway = Data::new(Gateway {
+        audit,
         keys: Keys::from_config(&config.access),
         router,
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
         shutdown: Shutdown::default(),
-        replica: format!("{:08x}", dice.roll() >> 32),
+        replica,
         clock,
         dice,
         config,
@@ -176,6 +188,29 @@ fn inspector(config: &Config, analyzer: Option<Analyzer>) -> Result<Inspector, S
         hash_key: HashKey::new(key),
         scanner: Scanner::start(settings),
     })
+}
+
+fn start_audit(
+    config: &Config,
+    replica: &str,
+    clock: &Arc<dyn Clock>,
+    dice: &Arc<dyn Dice>,
+) -> Result<Audit, StartError> {
+    let kept = &config.audit;
+    let settings = audit::Settings {
+        folder: kept.dir.clone(),
+        head: kept.head.clone(),
+        replica: Named::cleaned(replica),
+        sync: kept.sync,
+        on_failure: kept.on_failure,
+        key: kept.hmac_key.as_ref().map(|key| SigningKey::new(key.expose_secret().as_bytes())),
+        segment_bytes: kept.segment_bytes,
+        retention: kept.retention,
+        most_queued: config.listen.max_in_flight + SPARE_RECORDS,
+        patience: RECORD,
+        sinks: kept.sinks.clone(),
+    };
+    Ok(Audit::start(settings, Arc::new(RealDisk), Arc::clone(clock), Arc::clone(dice))?)
 }
 
 fn start_upstream(
@@ -312,6 +347,9 @@ async fn stop(gateway: &Gateway, handle: &ServerHandle, tasks: &Tasks) {
     if tokio::time::timeout(CLOSING, gateway.slots.idle()).await.is_err() {
         log::error!(open_exchanges = gateway.slots.open(); "exchanges were left behind");
     }
+    if let Err(error) = gateway.audit.drain(CLOSING).await {
+        log::error!("the audit trail's actor did not end: {error}");
+    }
     for upstream in &gateway.upstreams {
         if let Err(error) = upstream.provider.drain(CLOSING).await {
             log::error!(upstream = upstream.provider.name().as_str(); "its actor did not end: {error}");
@@ -321,7 +359,7 @@ async fn stop(gateway: &Gateway, handle: &ServerHandle, tasks: &Tasks) {
 }
 
 /// The machine's clocks.
-struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]

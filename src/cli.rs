@@ -1,7 +1,10 @@
-//! The commands: `serve` (the default), `demo`, `check`.
+//! The commands: `serve` (the default), `demo`, `check`, `audit`.
+
+mod audit;
 
 use crate::config::{Config, Environment};
 use crate::{assembly, demo, logging};
+use audit::AuditCommand;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,7 +21,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 enum Command {
     /// Serve callers (the default).
     Serve,
@@ -26,6 +29,9 @@ enum Command {
     Demo,
     /// Check the configuration, list every mistake, open no port.
     Check,
+    /// Check, read or export the audit trail.
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// Runs the command line; the exit code is 0, or 1 with the reason on standard error.
@@ -37,6 +43,7 @@ pub fn run() -> ExitCode {
         Command::Serve => serve(&environment, file),
         Command::Demo => demo::run(environment, file),
         Command::Check => check(&environment, file),
+        Command::Audit(command) => audit::run(command, &environment),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,6 +94,9 @@ fn check(environment: &Environment, file: Option<&Path>) -> Outcome {
     for upstream in &config.upstreams {
         let default = upstream.default_model.as_ref().map_or("none", |model| model.as_str());
         writeln!(out, "  {}: default model {default}", upstream.name)?;
+    }
+    for sink in &config.audit.sinks {
+        writeln!(out, "  sink {}: {}", sink.name, sink.kind.word())?;
     }
     for name in &config.not_yet {
         writeln!(out, "  warning: {name} has no effect in this version")?;

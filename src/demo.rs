@@ -53,6 +53,12 @@ fn provide(environment: &mut Environment, simulator: &Running) -> DemoKeys {
     ] {
         environment.set(name, value);
     }
+    // Made-up requests neither stand in the real trail nor leave this machine.
+    let state = environment.value("GATEWAY_STATE_DIR").unwrap_or("./state").to_owned();
+    environment.set("GATEWAY_STATE_DIR", &format!("{state}/demo"));
+    for name in ["AUDIT_DIR", "SIEM_WEBHOOK_URL", "SIEM_TOKEN"] {
+        environment.set(name, "");
+    }
     let reachable = bind_address(environment).is_ok_and(|address| !address.ip().is_loopback());
     if !reachable {
         environment.set("GATEWAY_DEMO_KEYS", "true");
@@ -78,6 +84,12 @@ fn fresh_key() -> String {
 
 /// A demo sends nothing out, whatever a configuration file says.
 fn stays_inside(config: &Config, simulator: &Running) -> Result<(), String> {
+    if let Some(sink) = config.audit.sinks.first() {
+        return Err(format!(
+            "the demo delivers no records: take the sink `{}` out of the configuration file, or run `serve`",
+            sink.name
+        ));
+    }
     let outside = config.upstreams.iter().find(|upstream| !upstream.base_url.starts_with(&simulator.url()));
     match outside {
         Some(upstream) => Err(format!(

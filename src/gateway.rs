@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::identity::Keys;
 use crate::pipeline::Slots;
+use gateway_actors::audit::Audit;
 use gateway_actors::provider::{Client, Provider};
 use gateway_actors::scanner::Scanner;
 use gateway_actors::supervision::Tasks;
@@ -27,6 +28,7 @@ pub struct Gateway {
     pub upstreams: Vec<Upstream>,
     pub inspector: Inspector,
     pub slots: Arc<Slots>,
+    pub audit: Audit,
     pub shutdown: Shutdown,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,

@@ -1,11 +1,13 @@
-//! What lives: state that outlasts a request, reached by messages, and the waiting on networks.
+//! What lives: state that outlasts a request, reached by messages, and the waiting on disks and networks.
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`audit`] | the audit trail: one writer, files that show tampering, delivery to the SIEM |
 //! | [`provider`] | one actor per upstream, the gate that its calls pass, and the only way to the network |
 //! | [`scanner`] | where texts are searched |
 //! | [`supervision`] | bounded mailboxes, restart of what panicked, tasks that shutdown waits for |
 
+pub mod audit;
 pub mod provider;
 pub mod scanner;
 pub mod supervision;

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`conversation`] | the inner form of a request and of an answer, in no dialect |
+//! | [`audit`] | what the audit trail records, and the chain that holds its lines together |
 //! | [`usage`] | what an answer consumed, counted once and the same for every provider |
 //! | [`finding`] | what was found in a text: kinds of personal data and secrets, and where |
 //! | [`fault`] | what can go wrong with an upstream, by what it means for us |
@@ -13,6 +14,7 @@
 //! | [`clock`], [`dice`] | time and chance, as they are handed in |
 //! | [`ids`] | names that cannot be mixed up |
 
+pub mod audit;
 pub mod breaker;
 pub mod catalog;
 pub mod clock;

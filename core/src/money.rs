@@ -11,7 +11,8 @@
 
 use std::fmt;
 
-use serde::ser::{Error, Serialize, Serializer};
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// An amount in billionths of a dollar. Prints and serialises with all nine decimals, `0.000012345`.
@@ -76,6 +77,14 @@ impl fmt::Display for NanoUsd {
 impl Serialize for NanoUsd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         RawValue::from_string(self.to_string()).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// Reads the number as it was written, without a float in between; none that is negative.
+impl<'de> Deserialize<'de> for NanoUsd {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NanoUsd, D::Error> {
+        let number = Box::<RawValue>::deserialize(deserializer)?;
+        NanoUsd::parse(number.get()).map_err(D::Error::custom)
     }
 }
 
@@ -214,7 +223,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_printed_is_read_back(nano in 0..=i64::MAX) {
-            prop_assert_eq!(NanoUsd::parse(&NanoUsd(nano).to_string()), Ok(NanoUsd(nano)));
+            let printed = NanoUsd(nano).to_string();
+            prop_assert_eq!(NanoUsd::parse(&printed), Ok(NanoUsd(nano)));
+            prop_assert_eq!(serde_json::from_str::<NanoUsd>(&printed).unwrap(), NanoUsd(nano));
         }
 
         #[test]

@@ -1,6 +1,6 @@
-//! Fake upstreams of OpenAI, Azure OpenAI, Anthropic and Gemini over real HTTP, all on one port: for the
-//! demo, for tests and for benchmarks. It shares no code with the gateway: requests are checked and answers
-//! written as the providers do it, by hand, so that a mistake on the gateway's side can't cancel out.
+//! Fake upstreams of OpenAI, Azure OpenAI, Anthropic and Gemini, and a fake SIEM, over real HTTP, all on one
+//! port: for the demo, for tests and for benchmarks. It shares no code with the gateway: requests are checked
+//! and answers written as the providers do it, by hand, so that a mistake on the gateway's side can't cancel out.
 //!
 //! | path | key in | |
 //! |---|---|---|
@@ -35,6 +35,10 @@
 //! curl localhost:9000/__set -d '{"failure":{"stall":{"events":3}},"latency_ms":200}'
 //! ```
 //!
+//! **A SIEM** takes records at `/services/collector/event` (Splunk), `/_bulk` and `/{index}/_bulk` (Elastic),
+//! `/api/v2/logs` (Datadog) and `/hook`, keeps them, and fails by a [`SiemFault`]: `POST /__siem` sets one, `null`
+//! mends, `GET /__siem` counts.
+//!
 //! In a program:
 //!
 //! ```no_run
@@ -57,9 +61,11 @@ mod provider;
 mod schema;
 mod server;
 mod service;
+mod siem;
 mod traffic;
 
 pub use faults::{Failure, Point, Rule, When};
 pub use provider::Provider;
 pub use server::{Faults, Running, Simulator, SimulatorOptions};
+pub use siem::{Siem, SiemFault, SiemStats, Taken};
 pub use traffic::{Captured, ProviderStats, Stats};

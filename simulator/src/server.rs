@@ -19,8 +19,9 @@ use socket2::SockRef;
 
 use crate::faults::{Rule, Rules};
 use crate::service::{Connection, Shared};
+use crate::siem::{Siem, SiemState};
 use crate::traffic::{Captured, Stats, Traffic};
-use crate::{control, service};
+use crate::{control, service, siem};
 
 /// The largest request body, above what a gateway would let through.
 const MOST_BODY_BYTES: usize = 64 << 20;
@@ -62,18 +63,19 @@ impl Simulator {
             refused_keys: options.refused_keys,
             serial: AtomicU64::new(1),
         });
+        let siem = Data::new(SiemState::default());
         let (started, starting) = mpsc::channel();
-        let state = shared.clone();
+        let (state, of_siem) = (shared.clone(), siem.clone());
         let thread = thread::Builder::new().name("simulator".into()).spawn(move || {
             System::new().block_on(async move {
-                let server = serve(listener, options.workers, state)?;
+                let server = serve(listener, options.workers, state, of_siem)?;
                 // The receiver waits below for as long as this thread lives.
                 let _ = started.send(server.handle());
                 server.await
             })
         })?;
         match starting.recv() {
-            Ok(handle) => Ok(Running { address, shared, handle, thread: Some(thread) }),
+            Ok(handle) => Ok(Running { address, shared, siem, handle, thread: Some(thread) }),
             Err(_) => {
                 Err(outcome(thread).err().unwrap_or_else(|| io::Error::other("the simulator did not start")))
             }
@@ -81,13 +83,20 @@ impl Simulator {
     }
 }
 
-fn serve(listener: TcpListener, workers: usize, shared: Data<Shared>) -> io::Result<Server> {
+fn serve(
+    listener: TcpListener,
+    workers: usize,
+    shared: Data<Shared>,
+    siem: Data<SiemState>,
+) -> io::Result<Server> {
     let traffic = shared.traffic.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())
+            .app_data(siem.clone())
             .app_data(PayloadConfig::new(MOST_BODY_BYTES))
             .configure(service::routes)
+            .configure(siem::routes)
             .configure(control::routes)
     });
     let server = server
@@ -116,6 +125,7 @@ fn outcome(thread: JoinHandle<io::Result<()>>) -> io::Result<()> {
 pub struct Running {
     address: SocketAddr,
     shared: Data<Shared>,
+    siem: Data<SiemState>,
     handle: ServerHandle,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -132,6 +142,10 @@ impl Running {
 
     pub fn faults(&self) -> Faults {
         Faults { shared: self.shared.clone() }
+    }
+
+    pub fn siem(&self) -> Siem {
+        Siem(self.siem.clone())
     }
 
     /// Blocks for as long as the simulator serves.

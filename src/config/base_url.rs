@@ -19,6 +19,20 @@ pub(super) enum PlainHttp {
 /// The address without a trailing slash. The text is never repeated: it may hold credentials.
 pub(super) fn base_url(raw: &At<String>, kind: ProviderKind, plain: PlainHttp) -> Result<String, Mistake> {
     let wrong = |wrong: &str, mend: &str| Err(Mistake::new(raw.place.as_str(), wrong, mend));
+    let url = server_url(raw, plain)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("holds a query or a fragment", "end it before the `?` or `#`");
+    }
+    let path = url.path().trim_end_matches('/');
+    if let Some(mend) = surplus_path(kind, url.host_str().unwrap_or_default(), path) {
+        return wrong("has the wrong path for this upstream", mend);
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// A server's address, whatever its path and query. Likewise never repeated.
+pub(super) fn server_url(raw: &At<String>, plain: PlainHttp) -> Result<Url, Mistake> {
+    let wrong = |wrong: &str, mend: &str| Err(Mistake::new(raw.place.as_str(), wrong, mend));
     let Ok(url) = Url::parse(&raw.value) else {
         return wrong("is not a URL", "write https://HOST, with a port and a path where the server has them");
     };
@@ -28,20 +42,13 @@ pub(super) fn base_url(raw: &At<String>, kind: ProviderKind, plain: PlainHttp) -
     if !url.username().is_empty() || url.password().is_some() {
         return wrong("holds credentials", "take them out: the key is a setting of its own");
     }
-    if url.query().is_some() || url.fragment().is_some() {
-        return wrong("holds a query or a fragment", "end it before the `?` or `#`");
-    }
     if url.scheme() == "http" && plain == PlainHttp::Private && !is_private(&host) {
         return wrong(
             "would send the key unencrypted over a public network",
             "write https://, or set GATEWAY_ALLOW_PLAIN_HTTP=true where the way is safe",
         );
     }
-    let path = url.path().trim_end_matches('/');
-    if let Some(mend) = surplus_path(kind, &host.to_string(), path) {
-        return wrong("has the wrong path for this upstream", mend);
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    Ok(url)
 }
 
 /// The mend where the path is not where this vendor's paths begin; each vendor's SDK draws that line elsewhere.

@@ -3,6 +3,9 @@
 //!
 //! Walked by hand rather than derived, because a derived reader stops at the first mistake.
 
+pub(super) mod audit;
+mod pii;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -12,6 +15,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::mistakes::{Mistake, did_you_mean};
 use super::settings::{At, Settings};
+use audit::{AuditTable, SinkTable};
+pub(super) use pii::{PatternTable, PiiTable, TeamTable};
 
 /// What was written, table by table, in the file's order.
 #[derive(Default)]
@@ -20,6 +25,8 @@ pub(super) struct Tables {
     pub models: Vec<ModelTable>,
     pub pii: PiiTable,
     pub teams: Vec<TeamTable>,
+    pub audit: AuditTable,
+    pub sinks: Vec<SinkTable>,
 }
 
 /// `[upstreams.NAME]`, or what the environment says of a vendor.
@@ -54,40 +61,11 @@ pub(super) struct ModelTable {
     pub equivalents: Option<Vec<At<String>>>,
 }
 
-/// `[pii]`, and `[teams.ID.pii]`, which has neither lists nor patterns.
-#[derive(Default)]
-pub(super) struct PiiTable {
-    pub enabled: Option<At<bool>>,
-    pub default: Option<At<String>>,
-    /// Kind → action.
-    pub actions: Option<At<Vec<(String, String)>>>,
-    pub images: Option<At<String>>,
-    pub audio: Option<At<String>>,
-    pub documents: Option<At<String>>,
-    pub allow: Vec<At<String>>,
-    pub patterns: Vec<PatternTable>,
-}
-
-/// `[pii.patterns.KIND]`.
-pub(super) struct PatternTable {
-    pub name: At<String>,
-    pub pattern: Option<At<String>>,
-    pub words: Vec<At<String>>,
-    pub context: Vec<At<String>>,
-    pub score: Option<At<String>>,
-}
-
-/// `[teams.ID]`.
-pub(super) struct TeamTable {
-    pub name: At<String>,
-    pub pii: Option<PiiTable>,
-}
-
-pub(super) const TABLES: [&str; 4] = ["upstreams", "models", "pii", "teams"];
+pub(super) const TABLES: [&str; 6] = ["upstreams", "models", "pii", "teams", "audit", "sinks"];
 
 /// Tables that the design knows and this version does not serve: taken in silence, they would promise a
 /// limit that nobody keeps.
-const LATER: [&str; 2] = ["capabilities", "sinks"];
+const LATER: [&str; 1] = ["capabilities"];
 
 pub(super) const UPSTREAM_KEYS: [&str; 9] = [
     "kind",
@@ -111,15 +89,6 @@ pub(super) const MODEL_KEYS: [&str; 8] = [
     "default_output_bound",
     "equivalents",
 ];
-
-pub(super) const PII_KEYS: [&str; 8] =
-    ["enabled", "default", "actions", "images", "audio", "documents", "allow", "patterns"];
-
-pub(super) const TEAM_PII_KEYS: [&str; 6] = ["enabled", "default", "actions", "images", "audio", "documents"];
-
-pub(super) const PATTERN_KEYS: [&str; 4] = ["pattern", "words", "context", "score"];
-
-pub(super) const TEAM_KEYS: [&str; 1] = ["pii"];
 
 /// Reads the file named on the command line, else by `GATEWAY_CONFIG`, else `gateway.toml` where there is one.
 pub(super) fn read(settings: &mut Settings<'_>, named: Option<&Path>) -> Tables {
@@ -161,14 +130,10 @@ fn tables(settings: &mut Settings<'_>, file: &str, text: &str) -> Tables {
         let table = model(settings, section);
         tables.models.push(ModelTable { sound: table.sound && whole, ..table });
     }
-    if let Some(section) = root.section(settings, "pii") {
-        tables.pii = pii(settings, section, &PII_KEYS);
-    }
-    for mut section in root.sections(settings, "teams") {
-        let pii = section.section(settings, "pii").map(|section| pii(settings, section, &TEAM_PII_KEYS));
-        section.refuse_unknown(settings, &TEAM_KEYS);
-        tables.teams.push(TeamTable { name: section.name, pii });
-    }
+    tables.pii = pii::pii(settings, &mut root);
+    tables.teams = pii::teams(settings, &mut root);
+    tables.audit = audit::audit(settings, &mut root);
+    tables.sinks = audit::sinks(settings, &mut root);
     for name in LATER {
         if let Some(found) = root.take(name) {
             let place = root.place(name, found);
@@ -215,38 +180,6 @@ fn model(settings: &mut Settings<'_>, mut section: Section<'_>) -> ModelTable {
     };
     section.refuse_unknown(settings, &MODEL_KEYS);
     table.sound = settings.mistakes.len() == before;
-    table
-}
-
-fn pii(settings: &mut Settings<'_>, mut section: Section<'_>, keys: &[&'static str]) -> PiiTable {
-    let mut table = PiiTable {
-        enabled: section.flag(settings, "enabled"),
-        default: section.text(settings, "default"),
-        actions: section.names(settings, "actions"),
-        images: section.text(settings, "images"),
-        audio: section.text(settings, "audio"),
-        documents: section.text(settings, "documents"),
-        ..PiiTable::default()
-    };
-    // A team's table has no lists: a key of them there is unknown.
-    if keys.contains(&"patterns") {
-        table.allow = section.list(settings, "allow").unwrap_or_default();
-        let patterns = section.sections(settings, "patterns");
-        table.patterns = patterns.into_iter().map(|section| pattern(settings, section)).collect();
-    }
-    section.refuse_unknown(settings, keys);
-    table
-}
-
-fn pattern(settings: &mut Settings<'_>, mut section: Section<'_>) -> PatternTable {
-    let table = PatternTable {
-        name: section.name.clone(),
-        pattern: section.text(settings, "pattern"),
-        words: section.list(settings, "words").unwrap_or_default(),
-        context: section.list(settings, "context").unwrap_or_default(),
-        score: section.integer(settings, "score"),
-    };
-    section.refuse_unknown(settings, &PATTERN_KEYS);
     table
 }
 

@@ -12,10 +12,12 @@
 //! | [`pii`] | what is looked for in requests, and what becomes of it |
 //! | [`access`] | callers' keys as configured |
 //! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
+//! | `audit` | the audit trail and its sinks |
 //! | `models` | prices over the catalog's |
 //! | [`mistakes`] | what is wrong, where, and the mend |
 
 pub mod access;
+mod audit;
 mod base_url;
 pub mod env;
 mod file;
@@ -34,6 +36,7 @@ use std::path::{Path, PathBuf};
 use gateway_core::catalog::{Catalog, Override};
 
 pub use access::{Access, TeamKey};
+pub use audit::{Audit, AuditPlace};
 pub use env::Environment;
 pub use mistakes::{Mistake, Mistakes};
 pub use pii::{Engines, Pii};
@@ -54,6 +57,7 @@ pub struct Config {
     pub access: Access,
     pub calls: Calls,
     pub pii: Pii,
+    pub audit: Audit,
     /// In the order of `PROVIDER_PRIORITY`; at least one.
     pub upstreams: Vec<Upstream>,
     /// `[models]`, for [`Catalog::with`].
@@ -74,8 +78,10 @@ impl Config {
         let listen = process::listen(&mut settings);
         let models = models::models(&mut settings, tables.models);
         let catalog = Catalog::builtin().with(models.iter().cloned());
+        let state_dir = audit::state_dir(&settings);
         let config = Config {
-            state_dir: PathBuf::from(settings.text("GATEWAY_STATE_DIR").unwrap_or("./state")),
+            audit: audit::audit(&mut settings, &state_dir, &tables.audit, tables.sinks),
+            state_dir,
             log: process::log(&mut settings),
             access: access::access(&mut settings, &listen),
             calls: process::calls(&mut settings),

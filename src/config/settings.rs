@@ -116,16 +116,21 @@ impl<'e> Settings<'e> {
 
     /// A file of PEM blocks, one of which has `label` in its first line, with its contents.
     pub(super) fn pem(&mut self, name: &str, label: &str) -> Option<(PathBuf, Vec<u8>)> {
-        let path = PathBuf::from(self.text(name)?);
-        match fs::read(&path) {
-            Ok(bytes) if holds_block(&bytes, label) => return Some((path, bytes)),
+        let raw = self.at(name)?;
+        self.pem_at(&raw, label).map(|bytes| (PathBuf::from(raw.value), bytes))
+    }
+
+    /// Its contents alone, wherever its path was written.
+    pub(super) fn pem_at(&mut self, raw: &At<String>, label: &str) -> Option<Vec<u8>> {
+        match fs::read(&raw.value) {
+            Ok(bytes) if holds_block(&bytes, label) => return Some(bytes),
             Ok(_) => self.wrong(
-                name,
+                &raw.place,
                 format!("the file holds no block `-----BEGIN … {label}-----`"),
                 format!("name a PEM file with a {}", label.to_lowercase()),
             ),
             Err(error) => self.wrong(
-                name,
+                &raw.place,
                 format!("the file cannot be read ({})", error.kind()),
                 "name a PEM file that this user may read",
             ),

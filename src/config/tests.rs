@@ -65,6 +65,10 @@ fn defaults() {
     assert_eq!(config.listen.body_timeout, Duration::from_secs(60));
     assert_eq!(config.listen.shutdown_grace, Duration::from_secs(30));
     assert_eq!(config.state_dir, PathBuf::from("./state"));
+    assert_eq!(config.audit.dir, PathBuf::from("./state/audit"));
+    assert_eq!(config.audit.head, PathBuf::from("./state/audit-head"));
+    assert_eq!(config.audit.retention.age, Some(Duration::from_secs(365 * 86_400)));
+    assert!(config.audit.sinks.is_empty() && config.audit.hmac_key.is_none());
     assert_eq!(config.log, Log { format: LogFormat::Text, filter: "info".to_owned() });
     assert_eq!(config.calls.breaker_failures, 5);
     assert_eq!(config.calls.breaker_cooldown, Duration::from_secs(30));
@@ -241,6 +245,16 @@ fn each_mistake_of_the_environment_has_its_message() {
             &[("PROVIDER_PRIORITY", "google,anthropic,gemini")],
             "PROVIDER_PRIORITY: gemini is there twice: name each once",
         ),
+        (&[("AUDIT_SYNC", "often")], "AUDIT_SYNC: \"often\" is not known: known are interval, always"),
+        (
+            &[("SIEM_TOKEN", "marker")],
+            "SIEM_TOKEN: is set, but SIEM_WEBHOOK_URL is not: set both, or the URL alone",
+        ),
+        (
+            &[("SIEM_WEBHOOK_URL", "http://siem.example/marker")],
+            "SIEM_WEBHOOK_URL: would send the key unencrypted over a public network: write https://, or set \
+             GATEWAY_ALLOW_PLAIN_HTTP=true where the way is safe",
+        ),
     ];
     for (more, want) in cases {
         let mistakes = load(more).expect_err(want).to_string();
@@ -261,8 +275,35 @@ fn each_mistake_of_the_file_has_its_message() {
             &["gateway.toml:2: teams: is not in this version: take it out: it would have no effect"],
         ),
         (
-            "[[sinks]]",
-            &["gateway.toml:1: sinks: is not in this version: take it out: it would have no effect"],
+            "[sinks.x]",
+            &[
+                "gateway.toml:1: sinks: is not in a list of tables: write [[sinks]] and its keys below, once for each",
+            ],
+        ),
+        (
+            "[[sinks]]\nurl = \"https://siem/\"\nkind = \"splunk\"\ngzib = true",
+            &[
+                "gateway.toml:4: sinks.gzib: is not known: did you mean `gzip`?",
+                "gateway.toml:3: sinks.kind: \"splunk\" is no kind of sink: known are splunk_hec, elastic, datadog, webhook",
+            ],
+        ),
+        (
+            "[[sinks]]\nname = \"ledger\"\n[[sinks]]\nurl = \"https://u:marker@siem/\"\n[audit]\nsegment_mb = 0",
+            &[
+                "gateway.toml:6: audit.segment_mb: \"0\" is out of range: write a whole number from 1 to 4096 (MiB)",
+                "gateway.toml:2: sinks.name: the sink's name is out of pattern: use [a-z0-9][a-z0-9_-]{0,31}, and not `ledger`",
+                "gateway.toml:1: sinks: has no `url`: add url = \"https://…\"",
+                "gateway.toml:4: sinks.url: holds credentials: take them out: the key is a setting of its own",
+            ],
+        ),
+        (
+            "[[sinks]]\nurl = \"https://a/api/v2/logs\"\nformat = \"array\"\nindex = \"x\"\n[[sinks]]\nurl = \"https://b/\"\n[[sinks]]\nurl = \"https://c/\"",
+            &[
+                "gateway.toml:3: sinks.format: has no meaning for datadog: take format out",
+                "gateway.toml:4: sinks.index: has no meaning for datadog: take index out",
+                "gateway.toml:5: sinks: a sink named webhook is there already: give each a name of its own: its files carry it",
+                "gateway.toml:7: sinks: a sink named webhook is there already: give each a name of its own: its files carry it",
+            ],
         ),
         (
             "upstreams = 1",
@@ -544,8 +585,51 @@ fn later_settings_are_told_unless_they_ask_for_nothing() {
 }
 
 #[test]
+fn the_address_of_a_siem_is_enough() {
+    use gateway_actors::audit::sinks::SinkKind;
+    for (url, kind) in [
+        ("https://splunk.corp.example:8088/services/collector", SinkKind::SplunkHec),
+        ("https://elastic.corp.example/_bulk", SinkKind::Elastic),
+        ("https://http-intake.logs.datadoghq.eu/api/v2/logs", SinkKind::Datadog),
+        ("http://siem:9000/hook?team=x", SinkKind::Webhook),
+        ("env:WHERE", SinkKind::Datadog),
+    ] {
+        let held = [("HELD", "x"), ("WHERE", "https://logs.example/api/v2/logs")];
+        let config =
+            load(&[("SIEM_WEBHOOK_URL", url), ("SIEM_TOKEN", "env:HELD"), held[0], held[1]]).unwrap();
+        let url = url.replace("env:WHERE", held[1].1);
+        let [sink] = config.audit.sinks.as_slice() else { panic!("{url}") };
+        assert_eq!((sink.name.as_str(), sink.kind, sink.url.as_str()), ("siem", kind, &*url));
+        assert_eq!(sink.token.as_ref().unwrap().expose_secret(), "x", "{url}");
+    }
+}
+
+#[test]
+fn the_trail_is_kept_as_the_file_says() {
+    let file = "[audit]\nretention_days = 0\nretention_mb = 10\nsegment_mb = 2\n\
+                [[sinks]]\nname = \"a-1\"\nkind = \"webhook\"\nurl = \"https://a/\"\nformat = \"ndjson\"\ngzip = true\n\
+                [[sinks]]\nkind = \"elastic\"\nurl = \"https://b:9200\"\nindex = \"audit\"\n";
+    let config = load_file(&[("AUDIT_SYNC", "always"), ("AUDIT_FAILURE", "allow")], file).unwrap();
+    let audit = &config.audit;
+    use gateway_actors::audit::sinks::Batches;
+    use gateway_actors::audit::{OnFailure, Retention, SyncMode};
+    assert_eq!((audit.sync, audit.on_failure), (SyncMode::Always, OnFailure::Allow));
+    assert_eq!(audit.retention, Retention { age: None, bytes: Some(10 << 20) });
+    assert_eq!(audit.segment_bytes, 2 << 20);
+    let told: Vec<_> = audit.sinks.iter().map(|sink| (sink.name.as_str(), sink.batches, sink.gzip)).collect();
+    assert_eq!(told, [("a-1", Batches::Ndjson, true), ("elastic", Batches::Array, true)]);
+    assert_eq!(audit.sinks[1].index.as_ref().unwrap().as_str(), "audit");
+}
+
+#[test]
 fn debug_shows_no_secret() {
-    let more = [("GATEWAY_ADMIN_KEY", "marker-of-an-admin-key"), ("OPENAI_API_KEY", "sk-marker")];
+    let more = [
+        ("GATEWAY_ADMIN_KEY", "marker-of-an-admin-key"),
+        ("OPENAI_API_KEY", "sk-marker"),
+        ("AUDIT_HMAC_KEY", "marker-of-the-trail"),
+        ("SIEM_WEBHOOK_URL", "https://siem.example/hook/marker?token=marker"),
+        ("SIEM_TOKEN", "marker-of-a-siem"),
+    ];
     let environment = environment(&more);
     let config = Config::load(&environment, None).unwrap();
     let told = format!("{config:?} {environment:?}");
@@ -578,7 +662,9 @@ fn every_name_is_documented_and_no_other() {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let mut documented: Vec<&str> = rows.map(|(name, _)| name).collect();
     let of_upstreams = file::UPSTREAM_KEYS.iter().chain(&file::MODEL_KEYS).copied();
-    let mut known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).chain(of_upstreams).collect();
+    let of_audit = file::audit::AUDIT_KEYS.iter().chain(&file::audit::SINK_KEYS).copied();
+    let mut known: Vec<&str> =
+        NAMES.iter().map(|(name, _)| *name).chain(of_upstreams).chain(of_audit).collect();
     documented.sort_unstable();
     known.sort_unstable();
     assert_eq!(documented, known);

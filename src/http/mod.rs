@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
+//! | [`audit`] | the newest audit records |
 //! | [`pages`] | the description of the API and its page, offline |
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
 //! | `respond` | headers and bodies of responses |
 
+pub mod audit;
 pub mod error;
 pub mod inference;
 mod openapi;
@@ -57,13 +59,14 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 8] {
+fn endpoints() -> [Endpoint; 9] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/complete", inference::complete),
         get("/v1/models", operations::models),
         get("/v1/models/{id:.+}", operations::model),
         get("/v1/providers/status", operations::providers_status),
+        get("/v1/audit/recent", audit::recent),
         get("/health", operations::health),
         get("/health/live", operations::live),
         get("/health/ready", operations::ready),
@@ -121,7 +124,7 @@ async fn nothing_here(request: HttpRequest, payload: Payload, gateway: Data<Gate
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 8]> =
+static SERVED: LazyLock<[(&str, &str); 9]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -30,7 +30,8 @@ pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> H
         .iter()
         .map(|status| provider(status, models.get(status.name.as_str()).map_or(&[], Vec::as_slice)))
         .collect();
-    let actors: Vec<Value> = statuses.iter().map(|status| actor(&status.actor)).collect();
+    let audit = gateway.audit.vitals();
+    let actors: Vec<Value> = statuses.iter().map(|status| &status.actor).chain([&audit]).map(actor).collect();
     respond::json(
         &gateway,
         HttpResponse::Ok(),

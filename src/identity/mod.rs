@@ -34,6 +34,8 @@ impl Scopes {
     pub const INFER: Scopes = Scopes(1);
     /// Read every team's figures and change the gateway's state.
     pub const ADMIN: Scopes = Scopes(2);
+    /// Read every team's audit records, and nothing else.
+    pub const AUDIT: Scopes = Scopes(4);
 
     /// Both together.
     #[must_use]

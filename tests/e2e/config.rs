@@ -23,6 +23,7 @@ Commands:
   serve  Serve callers (the default)
   demo   Serve on simulated providers: no account and no key needed
   check  Check the configuration, list every mistake, open no port
+  audit  Check, read or export the audit trail
   help   Print this message or the help of the given subcommand(s)
 
 Options:

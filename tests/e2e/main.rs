@@ -11,6 +11,7 @@
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
+//! | [`audit`] | the audit trail: command line, newest records |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
@@ -19,6 +20,7 @@
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
 
+mod audit;
 mod client;
 mod config;
 mod dialects;

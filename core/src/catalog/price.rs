@@ -41,6 +41,27 @@ pub enum ServiceTier {
     Fast,
 }
 
+impl ServiceTier {
+    pub const ALL: [ServiceTier; 5] = [
+        ServiceTier::Standard,
+        ServiceTier::Batch,
+        ServiceTier::Flex,
+        ServiceTier::Priority,
+        ServiceTier::Fast,
+    ];
+
+    /// The word that stands for it in the audit trail.
+    pub fn word(self) -> &'static str {
+        match self {
+            ServiceTier::Standard => "standard",
+            ServiceTier::Batch => "batch",
+            ServiceTier::Flex => "flex",
+            ServiceTier::Priority => "priority",
+            ServiceTier::Fast => "fast",
+        }
+    }
+}
+
 /// The price of a token of each kind that [`Usage`] counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {

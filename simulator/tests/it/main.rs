@@ -7,6 +7,7 @@ mod asks;
 mod client;
 mod faults;
 mod refusals;
+mod siem;
 
 use gateway_simulator::{Running, Simulator, SimulatorOptions};
 

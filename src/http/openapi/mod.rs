@@ -6,9 +6,11 @@
 //! | `native` | `POST /v1/complete` |
 //! | `chat` | `POST /v1/chat/completions` |
 //! | `operations` | models, status, health |
+//! | `audit` | the newest audit records |
 //! | `errors` | both envelopes, and which path answers with which codes |
 //! | `headers` | what answers carry beside their bodies |
 
+mod audit;
 mod chat;
 mod errors;
 mod headers;
@@ -35,6 +37,7 @@ use utoipa::{Modify, OpenApi as _};
         operations::models,
         operations::model,
         operations::providers_status,
+        audit::recent,
         operations::health,
         operations::live,
         operations::ready,

@@ -1,0 +1,159 @@
+//! `GET /v1/audit/recent`: the newest records of the audit trail, page by page.
+
+use super::{refusal, respond};
+use crate::gateway::Gateway;
+use crate::identity::{Principal, Scopes};
+use crate::pipeline::{Failure, identify};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, NaiveDate};
+use gateway_actors::audit::{Page, Query, StatusFilter};
+use gateway_core::audit::{Named, Time};
+use gateway_core::ids::TeamId;
+use gateway_wire::Malformed;
+use gateway_wire::native::Native;
+use std::borrow::Cow;
+use std::time::Duration;
+
+const LIMIT: usize = 50;
+const MOST: usize = 1_000;
+
+/// A team sees its own records; administrators and auditors see all.
+pub async fn recent(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    let asked = identify(&gateway, request.headers(), Scopes::default())
+        .and_then(|principal| within_scope(&principal, query(request.query_string())?));
+    let query = match asked {
+        Ok(query) => query,
+        Err(failure) => return refusal(&gateway, &Native, &failure),
+    };
+    match gateway.audit.recent(query).await {
+        Ok(page) => respond::json_text(&gateway, body(&page)),
+        Err(error) => {
+            log::error!("the audit trail can't be read: {error}");
+            refusal(&gateway, &Native, &Failure::Overloaded)
+        }
+    }
+}
+
+/// Records as they stand in the trail: a number that is read and written anew would lose its decimals.
+fn body(page: &Page) -> String {
+    let entries: Vec<&str> = page.entries.iter().map(|found| found.line.as_str()).collect();
+    let next = page.next.map_or_else(|| "null".to_owned(), |seq| format!("\"{seq}\""));
+    format!(r#"{{"entries":[{}],"next_cursor":{next}}}"#, entries.join(","))
+}
+
+fn within_scope(principal: &Principal, query: Query) -> Result<Query, Failure> {
+    if principal.scopes.allow(Scopes::ADMIN) || principal.scopes.allow(Scopes::AUDIT) {
+        return Ok(query);
+    }
+    let own = Named::from(&principal.team);
+    match &query.team {
+        Some(team) if *team != own => Err(Failure::Forbidden),
+        _ => Ok(Query { team: Some(own), ..query }),
+    }
+}
+
+fn query(text: &str) -> Result<Query, Failure> {
+    let mut query = Query { limit: LIMIT, ..Query::default() };
+    for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        let read = match &*name {
+            "limit" => value
+                .parse()
+                .ok()
+                .filter(|limit| (1..=MOST).contains(limit))
+                .map(|limit| query.limit = limit)
+                .ok_or("must be a whole number from 1 to 1000"),
+            "team" => TeamId::new(&value)
+                .map(|team| query.team = Some(Named::from(&team)))
+                .ok_or("must be the name of a team"),
+            "since" => time(&value)
+                .map(|since| query.since = Some(since))
+                .ok_or("must be a date, or a time of RFC 3339 with `+` written as %2B"),
+            "status" => StatusFilter::parse(&value).map(|status| query.status = Some(status)).ok_or(
+                "must be a status (429), a class of them (4xx), or one of answered, denied, failed, \
+                 cancelled, cut_short, interrupted",
+            ),
+            "cursor" => value
+                .parse()
+                .map(|before| query.before = Some(before))
+                .map_err(|_| "must be the `next_cursor` of the page before"),
+            _ => Err("is not known: known are limit, team, since, status, cursor"),
+        };
+        read.map_err(|problem| wrong(&name, problem))?;
+    }
+    Ok(query)
+}
+
+/// The name of a parameter is the caller's: it is told only where it is short and plain.
+fn wrong(name: &str, problem: &'static str) -> Failure {
+    let field = Named::new(name).filter(|name| name.as_str().len() <= 32);
+    let field = field.map_or_else(|| "query".to_owned(), |name| name.to_string());
+    Failure::Malformed(Malformed::Field { field, problem: Cow::Borrowed(problem) })
+}
+
+fn time(text: &str) -> Option<Time> {
+    let midnight = || Some(text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc());
+    let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).ok().or_else(midnight)?;
+    let millis = u64::try_from(time.timestamp_millis()).ok()?;
+    Some(Time::from(Duration::from_millis(millis)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gateway_core::ids::KeyId;
+
+    #[test]
+    fn parameters_are_read_or_refused_by_name() {
+        let since = |text: &str| Query { limit: LIMIT, since: Time::parse(text), ..Query::default() };
+        for (text, want) in [
+            ("", Ok(Query { limit: 50, ..Query::default() })),
+            ("limit=1000", Ok(Query { limit: 1_000, ..Query::default() })),
+            (
+                "cursor=17&status=4xx",
+                Ok(Query {
+                    limit: 50,
+                    before: Some(17),
+                    status: Some(StatusFilter::Class(4)),
+                    ..Query::default()
+                }),
+            ),
+            ("since=2026-11-24", Ok(since("2026-11-24T00:00:00.000Z"))),
+            ("since=2026-11-24T09:30:00.5Z", Ok(since("2026-11-24T09:30:00.500Z"))),
+            ("since=2026-11-24T09:30:00%2B02:00", Ok(since("2026-11-24T07:30:00.000Z"))),
+            ("limit=0", Err("limit")),
+            ("limit=1001", Err("limit")),
+            ("limit=", Err("limit")),
+            ("since=yesterday", Err("since")),
+            ("since=1969-01-01", Err("since")),
+            ("status=600", Err("status")),
+            ("cursor=x", Err("cursor")),
+            ("team=A%20B", Err("team")),
+            ("tean=a", Err("tean")),
+            ("a%20marker=1", Err("query")),
+        ] {
+            let read = query(text).map_err(|failure| match failure {
+                Failure::Malformed(Malformed::Field { field, .. }) => field,
+                other => panic!("{text}: {other:?}"),
+            });
+            assert_eq!(read, want.map_err(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_team_sees_its_own_records() {
+        let of = |scopes| Principal { team: TeamId::new("ops").unwrap(), key_id: KeyId::new("k"), scopes };
+        let asks = |team: Option<&str>| Query { team: team.and_then(Named::new), ..Query::default() };
+        for (case, scopes, team, want) in [
+            ("its own", Scopes::INFER, None, Some(Some("ops"))),
+            ("its own by name", Scopes::INFER, Some("ops"), Some(Some("ops"))),
+            ("another's", Scopes::INFER, Some("dev"), None),
+            ("an administrator, all", Scopes::INFER.and(Scopes::ADMIN), None, Some(None)),
+            ("an administrator, one", Scopes::ADMIN, Some("dev"), Some(Some("dev"))),
+            ("an auditor, all", Scopes::AUDIT, None, Some(None)),
+        ] {
+            let found = within_scope(&of(scopes), asks(team)).ok();
+            assert_eq!(found, want.map(asks), "{case}");
+        }
+    }
+}

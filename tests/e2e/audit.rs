@@ -1,0 +1,123 @@
+//! The audit trail from outside: the command line over its folder, and its newest records over HTTP.
+
+use crate::client::Reply;
+use crate::gateway::{ADMIN_KEY, Finished, Gateway, Setup};
+use reqwest::Method;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A folder that outlives each process of its test.
+struct State(PathBuf);
+
+impl State {
+    fn new() -> State {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("state-{}-{number}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir_all(&path).expect("a folder");
+        State(path)
+    }
+
+    fn setup(&self) -> Setup {
+        Setup::new().env("GATEWAY_STATE_DIR", self.0.display())
+    }
+
+    fn audit(&self, arguments: &[&str]) -> Finished {
+        let arguments: Vec<&str> = ["audit"].iter().chain(arguments).copied().collect();
+        self.setup().arguments(&arguments).run()
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.0.join("audit")).expect("the trail's folder");
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
+        paths.sort();
+        paths
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[tokio::test]
+async fn a_trail_is_verified_and_a_tampered_one_is_not() {
+    let state = State::new();
+    for _ in 0..2 {
+        let stopped = state.setup().env("AUDIT_HMAC_KEY", "the-key-of-the-trail").start().await.stop().await;
+        assert!(stopped.status.success(), "{}", stopped.log);
+    }
+    let verify = |arguments: &[&str]| {
+        let arguments: Vec<&str> = ["audit", "verify"].iter().chain(arguments).copied().collect();
+        state.setup().env("AUDIT_HMAC_KEY", "the-key-of-the-trail").arguments(&arguments).run()
+    };
+    let whole = verify(&[]);
+    assert!(whole.status.success(), "{}{}", whole.out, whole.err);
+    assert!(whole.out.contains("1 segments are signed with AUDIT_HMAC_KEY"), "{}", whole.out);
+    assert!(whole.out.ends_with("the trail is whole\n"), "{}", whole.out);
+    let unsigned = state.audit(&["verify"]);
+    assert!(unsigned.out.contains("signatures were not checked"), "{}", unsigned.out);
+    let copy = state.0.join("audit").display().to_string();
+    assert!(verify(&[&copy]).out.contains("no remembered end to compare with"));
+
+    let segment = state.segments().remove(0);
+    let text = std::fs::read_to_string(&segment).expect("a segment");
+    std::fs::write(&segment, text.replace("\"segment\":1", "\"segment\":2")).expect("written");
+    let changed = verify(&[]);
+    assert_eq!(changed.status.code(), Some(1));
+    assert!(changed.out.contains("audit-000000000001.jsonl:1 (seq 1): "), "{}", changed.out);
+    assert!(changed.err.contains("the trail is not whole"), "{}", changed.err);
+    std::fs::remove_file(&segment).expect("removed");
+    let removed = verify(&[]);
+    assert!(removed.out.contains("its end was cut off"), "{}", removed.out);
+}
+
+#[tokio::test]
+async fn one_process_keeps_a_trail() {
+    let state = State::new();
+    let gateway = state.setup().start().await;
+    let second = state.setup().run();
+    assert!(!second.status.success());
+    assert!(second.err.contains("another process holds"), "{}", second.err);
+    assert!(second.err.contains("AUDIT_DIR"), "{}", second.err);
+    // Reading needs no leave.
+    assert!(state.audit(&["verify"]).status.success());
+    assert!(gateway.stop().await.status.success());
+    assert!(state.setup().start().await.stop().await.status.success());
+}
+
+#[tokio::test]
+async fn records_are_exported() {
+    let state = State::new();
+    state.setup().start().await.stop().await;
+    let table = state.audit(&["export", "--since", "24h", "--format", "csv"]);
+    assert!(table.status.success(), "{}", table.err);
+    assert!(table.out.starts_with("seq,time,type,request_id,"), "{}", table.out);
+    let lines = state.audit(&["export"]);
+    assert_eq!((lines.out.as_str(), lines.status.success()), ("", true));
+    assert!(state.audit(&["tail", "-n", "3"]).status.success());
+    let wrong = state.audit(&["export", "--since", "yesterday"]);
+    assert!(wrong.err.contains("write 2026-11-24"), "{}", wrong.err);
+    let nowhere = state.audit(&["verify", "there-is-none"]);
+    assert!(nowhere.err.contains("there-is-none can't be read"), "{}", nowhere.err);
+}
+
+#[tokio::test]
+async fn the_newest_records_are_read_within_ones_scope() {
+    let gateway = Gateway::start().await;
+    let path = "/v1/audit/recent";
+    assert_eq!(gateway.get(path).await.json()["next_cursor"], json!(null));
+    assert!(gateway.get(path).await.json()["entries"].is_array());
+    let other = format!("{path}?team=finance-team");
+    assert_eq!(gateway.get(&other).await.status, 403, "another team's");
+    let asked = gateway.anonymous(Method::GET, &other).header("x-api-key", ADMIN_KEY);
+    assert_eq!(Reply::of(asked).await.status, 200, "the administrator's");
+    assert_eq!(Reply::of(gateway.anonymous(Method::GET, path)).await.status, 401);
+    let wrong = gateway.get(&format!("{path}?limit=0")).await;
+    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.json()["error"]["field"], "limit");
+}
