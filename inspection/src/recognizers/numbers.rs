@@ -46,7 +46,7 @@ impl<'t> Numbers<'t> {
                 || gap > SEPARATOR
                 || digits == 0
                 || lines > 1
-                || next.is_some_and(u8::is_ascii_alphabetic)
+                || next.is_some_and(u8::is_ascii_alphabetic) && !is_extension(&bytes[start + digits..])
             {
                 break;
             }
@@ -128,19 +128,23 @@ impl<'t> Numbers<'t> {
             Some('-' | '.' | '/' | ':' | '@' | '\\' | ',') => {
                 !after.next().is_some_and(char::is_alphanumeric)
             }
-            Some('%') => false,
+            Some('%' | '=') => false,
             Some(_) => true,
         };
         free_before && free_after
     }
 }
 
-/// What may stand between two groups of one number; marks of markdown among them.
+/// What may stand between two groups of one number.
 fn is_separator(byte: u8) -> bool {
-    matches!(
-        byte,
-        b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'\n' | b'\r' | b'\t' | b'*' | b'_' | b'`' | b'~'
-    )
+    matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'\n' | b'\r')
+}
+
+/// `x4508`, as numbers of offices end.
+fn is_extension(bytes: &[u8]) -> bool {
+    let digits = bytes[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let ends = !bytes.get(1 + digits).is_some_and(u8::is_ascii_alphanumeric);
+    matches!(bytes[0], b'x' | b'X') && (1..=6).contains(&digits) && ends
 }
 
 /// The check of Luhn (ISO/IEC 7812-1, annex B).
