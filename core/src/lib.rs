@@ -10,6 +10,7 @@
 //! | [`breaker`], [`cooldown`] | when an upstream is left alone: it fails, or it asked us to wait |
 //! | [`money`] | amounts and prices in integers |
 //! | [`catalog`] | the models: prices, windows, abilities; what an answer cost |
+//! | [`ledger`] | what teams may spend, have reserved and have spent: the rule that every store obeys |
 //! | [`routing`] | who can serve a request, in which order |
 //! | [`clock`], [`dice`] | time and chance, as they are handed in |
 //! | [`ids`] | names that cannot be mixed up |
@@ -24,6 +25,7 @@ pub mod dice;
 pub mod fault;
 pub mod finding;
 pub mod ids;
+pub mod ledger;
 pub mod money;
 pub mod routing;
 pub mod usage;

@@ -1,0 +1,127 @@
+//! The ledger of a gateway that runs alone: the books in memory, moved by core's rule, and a durable
+//! copy in SQLite, all on one thread of its own. One transaction holds whatever was waiting; an answer
+//! is given after the commit, so that a kill of the process loses nothing that was answered.
+
+mod books;
+mod disk;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::thread::JoinHandle;
+
+use gateway_core::clock::Clock;
+use gateway_core::ids::TeamId;
+use gateway_core::ledger::{Answer, Health, Ledger, LedgerError, Op, Pending};
+use tokio::sync::oneshot;
+
+use books::Books;
+use disk::Disk;
+
+const FILE: &str = "ledger.sqlite";
+const LOCK: &str = "ledger.lock";
+/// Batches that wait for the thread; full: the asker is told at once.
+const QUEUE: usize = 1_024;
+
+/// When a commit is on the disk itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// Handed to the system: survives a kill of the process, not a power cut.
+    #[default]
+    Normal,
+    /// Survives a power cut.
+    Full,
+}
+
+/// The local ledger. Dropped, it finishes what is waiting and frees its directory.
+pub struct EmbeddedLedger {
+    asks: Option<SyncSender<Ask>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Ask {
+    Ops(Vec<Op>, oneshot::Sender<Vec<Result<Answer, LedgerError>>>),
+    Teams(oneshot::Sender<Vec<TeamId>>),
+}
+
+impl EmbeddedLedger {
+    /// Opens or makes the books in `directory`, which must be there. Waits for the disk: call it before
+    /// the port opens. A second process on the same directory, and a file that holds something else,
+    /// are refused.
+    pub fn open(directory: &Path, sync: Sync, clock: Arc<dyn Clock>) -> Result<EmbeddedLedger, LedgerError> {
+        let lock = lock(directory)?;
+        let disk = Disk::open(&directory.join(FILE), sync)?;
+        let mut books = Books::load(disk, clock)?;
+        let (asks, waiting) = mpsc::sync_channel::<Ask>(QUEUE);
+        let work = move || {
+            let _lock = lock;
+            while let Ok(first) = waiting.recv() {
+                let batch = std::iter::once(first).chain(waiting.try_iter().take(QUEUE)).collect();
+                books.serve(batch);
+            }
+        };
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(work);
+        let thread = thread.map_err(|error| LedgerError::Unavailable { reason: error.to_string() })?;
+        Ok(EmbeddedLedger { asks: Some(asks), thread: Some(thread) })
+    }
+
+    async fn put<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, LedgerError> {
+        let unavailable = |reason: &str| LedgerError::Unavailable { reason: reason.to_owned() };
+        let (answer, answered) = oneshot::channel();
+        let asks = self.asks.as_ref().ok_or_else(|| unavailable("it is closed"))?;
+        asks.try_send(ask(answer)).map_err(|refused| match refused {
+            TrySendError::Full(_) => unavailable("its queue is full"),
+            TrySendError::Disconnected(_) => unavailable("its thread has ended"),
+        })?;
+        answered.await.map_err(|_| unavailable("its thread has ended"))
+    }
+}
+
+impl Ledger for EmbeddedLedger {
+    fn ask(&self, ops: Vec<Op>) -> Pending<'_, Vec<Result<Answer, LedgerError>>> {
+        Box::pin(async move {
+            let count = ops.len();
+            match self.put(|answer| Ask::Ops(ops, answer)).await {
+                Ok(answers) => answers,
+                Err(error) => vec![Err(error); count],
+            }
+        })
+    }
+
+    fn teams(&self) -> Pending<'_, Result<Vec<TeamId>, LedgerError>> {
+        Box::pin(self.put(Ask::Teams))
+    }
+
+    /// Asks the thread for something small: it answers if it lives.
+    fn health(&self) -> Pending<'_, Result<Health, LedgerError>> {
+        Box::pin(async move { self.put(Ask::Teams).await.map(|_| Health::default()) })
+    }
+}
+
+impl Drop for EmbeddedLedger {
+    fn drop(&mut self) {
+        drop(self.asks.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("the ledger's thread had died");
+        }
+    }
+}
+
+/// Held while the file is open; the system frees it however the process ends.
+fn lock(directory: &Path) -> Result<File, LedgerError> {
+    let place = directory.join(LOCK);
+    let unavailable =
+        |error: std::io::Error| LedgerError::Unavailable { reason: format!("{}: {error}", place.display()) };
+    let file = File::options().create(true).truncate(false).write(true).open(&place).map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::InUse { place: directory.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+    }
+}

@@ -1,0 +1,277 @@
+//! Budgets: the way from a request to the ledger, wherever it is kept.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `actor` | the queue in front of the ledger: what waits goes together, under a deadline and a breaker |
+//! | `messages` | what the actor is told |
+//! | `leases` | what this replica holds open, renewed while somebody holds it |
+//! | `reaper` | chores: renew, reap, look at the store, announce again after it changed its role |
+//! | `cursor` | settles again from the durable records until the ledger has answered |
+//! | `allowance` | what may be served while the ledger is away, if anything |
+//! | `embedded` | the ledger that a lone gateway keeps |
+
+mod actor;
+mod allowance;
+mod cursor;
+pub mod embedded;
+mod leases;
+mod messages;
+mod reaper;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::ArbiterHandle;
+use gateway_core::clock::Clock;
+use gateway_core::dice::Dice;
+use gateway_core::ids::{KeyId, TeamId};
+use gateway_core::ledger::{
+    Admission, Admit, Alert, Answer, Granted, Hour, Interrupted, Ledger, LedgerError, Limits, Op, Override,
+    Pending, Raise, Raised, RateLimited, Rates, Refused, ReservationId, Settle, Settled, Status, UsageRow,
+};
+use gateway_core::money::NanoUsd;
+
+pub use actor::StoreState;
+pub use allowance::{Allowance, AllowanceError, Unclosed};
+pub use cursor::{Cursor, Outbox, Position};
+pub use leases::Hold;
+
+use crate::supervision::{Mailbox, SendError, Vitals};
+use actor::{BudgetActor, Post};
+use leases::{Held, Leases};
+use messages::{Drain, Question};
+
+/// What a caller waits for the ledger. Past it the answer is no.
+pub const DEADLINE: Duration = Duration::from_millis(250);
+/// More than all the requests that a gateway takes at once.
+const QUEUE: usize = 16_384;
+/// What a caller is told to wait where nobody knows better.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What becomes of a request while the ledger is away.
+#[derive(Clone)]
+pub enum Outage {
+    Deny,
+    /// Served from a local allowance, and charged when the ledger is back.
+    Allow(Arc<Allowance>),
+}
+
+/// What the actor needs from the rest of the house.
+pub trait Neighbours: Send + Sync + 'static {
+    /// The configuration's limits of that team, for thresholds.
+    fn limits(&self, team: &TeamId) -> Limits;
+
+    /// A threshold was crossed; told once.
+    fn alert(&self, team: &TeamId, alert: &Alert);
+
+    /// Writes an `interrupted` record of each, unless this replica's records already tell of it. Answers
+    /// those that are durable now; the others are handed out again.
+    fn interrupted<'a>(
+        &'a self,
+        team: &'a TeamId,
+        gone: &'a [Interrupted],
+    ) -> Pending<'a, Vec<ReservationId>>;
+
+    /// The store may have lost what it acknowledged last: the cursor over the records goes back 60 s.
+    fn rewind(&self);
+}
+
+/// The handle of the budgets; workers clone it.
+#[derive(Clone)]
+pub struct Budget {
+    mailbox: Mailbox<BudgetActor>,
+    ledger: Arc<dyn Ledger>,
+    leases: Leases,
+    outage: Outage,
+    state: actor::Published,
+    clock: Arc<dyn Clock>,
+}
+
+/// What the ledger said to a request.
+#[derive(Debug)]
+pub enum Admitted {
+    Granted {
+        granted: Granted,
+        hold: Hold,
+    },
+    /// The ledger is away; the hold says [`Hold::is_unreserved`].
+    Allowed {
+        hold: Hold,
+    },
+    Refused(Refused),
+    RateLimited(RateLimited),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    /// It may have been applied all the same: settle the id at zero.
+    #[error("the budget store gives no answer")]
+    Unavailable { retry_after: Duration },
+    /// The reason is for the log.
+    #[error(transparent)]
+    Ledger(LedgerError),
+    /// The id was settled already, or a clock is an hour off.
+    #[error(
+        "the reservation's id is void: the clocks of gateway and store differ by an hour, or it is a repeat"
+    )]
+    Void,
+    #[error(transparent)]
+    Allowance(#[from] AllowanceError),
+}
+
+impl Budget {
+    /// Starts the actor on `control`. `ledger` need not be reachable yet.
+    pub fn start(
+        ledger: Arc<dyn Ledger>,
+        neighbours: Arc<dyn Neighbours>,
+        outage: Outage,
+        control: &ArbiterHandle,
+        clock: Arc<dyn Clock>,
+        dice: Arc<dyn Dice>,
+    ) -> Budget {
+        let (leases, state) = (Leases::default(), actor::Published::default());
+        let post = Post {
+            ledger: ledger.clone(),
+            neighbours,
+            leases: leases.clone(),
+            state: state.clone(),
+            clock: clock.clone(),
+            dice,
+        };
+        let mailbox =
+            Mailbox::start("budget", QUEUE, control, clock.clone(), move || BudgetActor::new(post.clone()));
+        Budget { mailbox, ledger, leases, outage, state, clock }
+    }
+
+    /// Rate limits and reservation together. The hold is renewed while it lives: it goes along with the
+    /// request, then with its record, and is dropped once that is settled.
+    pub async fn admit(&self, admit: Admit) -> Result<Admitted, BudgetError> {
+        let op = Op::Admit(admit.clone());
+        match self.ask(op).await {
+            Ok(Answer::Admit(Admission::Granted(granted))) => {
+                let held = Held::of(admit, granted.granted_at);
+                Ok(Admitted::Granted { granted, hold: self.leases.hold(held) })
+            }
+            Ok(Answer::Admit(Admission::Refused(refused))) => Ok(Admitted::Refused(refused)),
+            Ok(Answer::Admit(Admission::RateLimited(limited))) => Ok(Admitted::RateLimited(limited)),
+            Ok(_) => Err(BudgetError::Void),
+            Err(BudgetError::Unavailable { retry_after }) => match &self.outage {
+                Outage::Deny => Err(BudgetError::Unavailable { retry_after }),
+                Outage::Allow(allowance) => {
+                    allowance.take(admit.id, &admit.team, admit.bound, &admit.limits, self.clock.unix())?;
+                    Ok(Admitted::Allowed { hold: Hold::unreserved(admit.id) })
+                }
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same reservation for all attempts together, before the next one is made.
+    pub async fn raise(
+        &self,
+        hold: &Hold,
+        team: &TeamId,
+        total: NanoUsd,
+        limits: Limits,
+    ) -> Result<Raised, BudgetError> {
+        if hold.is_unreserved() {
+            let Outage::Allow(allowance) = &self.outage else { return Ok(Raised::Void) };
+            return match allowance.take(hold.id(), team, total, &limits, self.clock.unix()) {
+                Ok(()) => Ok(Raised::Granted),
+                Err(error) => Err(error.into()),
+            };
+        }
+        let raise = Raise { id: hold.id(), team: team.clone(), total, limits };
+        match self.ask(Op::Raise(raise)).await? {
+            Answer::Raise(Raised::Granted) => {
+                self.leases.raise(hold.id(), total);
+                Ok(Raised::Granted)
+            }
+            Answer::Raise(other) => Ok(other),
+            _ => Err(BudgetError::Void),
+        }
+    }
+
+    /// The true cost, as the durable record has it. After an error it is asked again, by the cursor.
+    pub async fn settle(&self, settle: Settle) -> Result<Settled, BudgetError> {
+        let (id, unreserved) = (settle.id, settle.unreserved);
+        let Answer::Settle(settled) = self.ask(Op::Settle(settle)).await? else {
+            return Err(BudgetError::Void);
+        };
+        if let (true, Outage::Allow(allowance)) = (unreserved, &self.outage) {
+            allowance.close(id, settled.charged)?;
+        }
+        Ok(settled)
+    }
+
+    /// Replaces the team's override; `None` goes back to the configuration.
+    pub async fn set_override(
+        &self,
+        team: TeamId,
+        limits: Limits,
+        word: Option<Override>,
+    ) -> Result<Status, BudgetError> {
+        match self.ask(Op::Override { team, limits, word }).await? {
+            Answer::Override(status) => Ok(*status),
+            _ => Err(BudgetError::Void),
+        }
+    }
+
+    pub async fn status(
+        &self,
+        team: TeamId,
+        limits: Limits,
+        key: Option<(KeyId, Rates)>,
+    ) -> Result<Status, BudgetError> {
+        match self.ask(Op::Status { team, limits, key }).await? {
+            Answer::Status(status) => Ok(*status),
+            _ => Err(BudgetError::Void),
+        }
+    }
+
+    /// Both hours included.
+    pub async fn usage(&self, team: TeamId, from: Hour, to: Hour) -> Result<Vec<UsageRow>, BudgetError> {
+        match self.ask(Op::Usage { team, from, to }).await? {
+            Answer::Usage(rows) => Ok(rows),
+            _ => Err(BudgetError::Void),
+        }
+    }
+
+    /// Every team that has books.
+    pub async fn teams(&self) -> Result<Vec<TeamId>, BudgetError> {
+        match tokio::time::timeout(DEADLINE, self.ledger.teams()).await {
+            Ok(Ok(teams)) => Ok(teams),
+            Ok(Err(LedgerError::Unavailable { .. })) | Err(_) => {
+                Err(BudgetError::Unavailable { retry_after: RETRY_AFTER })
+            }
+            Ok(Err(error)) => Err(BudgetError::Ledger(error)),
+        }
+    }
+
+    /// Whether the store answers, as of the last look at it.
+    pub fn store(&self) -> Arc<StoreState> {
+        self.state.load_full()
+    }
+
+    pub fn vitals(&self) -> Vitals {
+        self.mailbox.vitals()
+    }
+
+    /// Takes no more; ends the actor once what is queued is answered, `wait` at the longest.
+    pub async fn drain(&self, wait: Duration) -> Result<(), SendError> {
+        self.mailbox.retire();
+        self.mailbox.send(Drain, wait).await
+    }
+
+    async fn ask(&self, op: Op) -> Result<Answer, BudgetError> {
+        let deadline = self.clock.now() + DEADLINE;
+        match self.mailbox.send(Question { op, deadline }, DEADLINE).await {
+            Ok(answer) => answer,
+            Err(SendError::Full | SendError::Late | SendError::Dead) => {
+                Err(BudgetError::Unavailable { retry_after: RETRY_AFTER })
+            }
+        }
+    }
+}

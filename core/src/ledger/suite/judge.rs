@@ -1,0 +1,122 @@
+//! What must hold of a history: at each answer, and once everybody is back and all is delivered.
+
+use super::super::answer::{Admission, Answer, Found, Window};
+use super::super::team::Entry;
+use super::super::window::{Day, Hour, Windows};
+use super::super::{Counter, Op, Reap};
+use super::history::{START, World};
+use super::replicas::{Message, Phase, REPLICAS, Request};
+
+/// Rounds in which the end must come: each delivers, records, reaps.
+const LAST_ROUNDS: usize = 40;
+
+impl World<'_> {
+    /// At every answer.
+    pub(super) fn look(&self, message: &Message, answer: &Answer) -> Result<(), String> {
+        let team = &self.oracle.teams[message.op.team()];
+        if let (Op::Admit(admit), Answer::Admit(Admission::Granted(granted))) = (&message.op, answer) {
+            let limits = admit.limits.with(team.word().as_ref());
+            for window in Windows::at(granted.granted_at).both() {
+                let account = team.account(window);
+                let limit = window.limit(&limits).amount();
+                if account.spent.0 + account.reserved.0 > limit.0 {
+                    return Err(format!("granted beyond the limit: {account:?} of {limit}"));
+                }
+            }
+        }
+        if let (Answer::Settle(settled), Some(request)) = (answer, message.request)
+            && settled.found == Found::Void
+            && !self.requests[request].reaper_records.is_empty()
+        {
+            return Err("the owner's settle of a reaped request came to nothing".to_owned());
+        }
+        for request in self.requests.iter().filter(|request| request.team == self.team_place(message)) {
+            if let Some(Entry::Open(open)) = team.kept(request.id)
+                && open.hold.0 > request.total
+            {
+                return Err(format!("{:?} holds {}, more than all its attempts", request.id, open.hold));
+            }
+        }
+        Ok(())
+    }
+
+    fn team_place(&self, message: &Message) -> usize {
+        self.teams.iter().position(|team| team == message.op.team()).unwrap_or(0)
+    }
+
+    /// Everybody is back, every message arrives, every lease runs out.
+    pub(super) fn end(&mut self) -> Result<(), String> {
+        for replica in 0..REPLICAS {
+            if self.replicas[replica].down {
+                self.restart(replica);
+            }
+        }
+        for _ in 0..LAST_ROUNDS {
+            while !self.wire.is_empty() {
+                self.deliver(0, false)?;
+            }
+            for place in 0..self.requests.len() {
+                // Whose answer was lost gives up now: nothing is on its way any more.
+                match self.requests[place].phase {
+                    Phase::Admitting => self.give_up_reserve(place),
+                    Phase::Raising => self.requests[place].phase = Phase::Recording,
+                    _ => self.progress(place),
+                }
+            }
+            for replica in 0..REPLICAS {
+                for gone in std::mem::take(&mut self.replicas[replica].handed) {
+                    self.record_interrupted(replica, &gone);
+                }
+            }
+            if self.wire.is_empty() && !self.requests.iter().any(Request::is_live) {
+                self.now += 61;
+                for team in self.teams.clone() {
+                    self.send(1, None, Op::Reap(Reap { team, limits: self.limits() }));
+                }
+            }
+        }
+        self.judge()
+    }
+
+    fn judge(&self) -> Result<(), String> {
+        for (place, name) in self.teams.iter().enumerate() {
+            let Some(team) = self.oracle.teams.get(name) else { continue };
+            let mut audited = 0;
+            for request in self.requests.iter().filter(|request| request.team == place) {
+                audited += self.judge_request(request)?;
+                if let Some(Entry::Open(_)) = team.kept(request.id) {
+                    return Err(format!("{:?} is reserved for ever", request.id));
+                }
+            }
+            let days = (START / 86_400 - 1)..=(self.now / 86_400 + 1);
+            let day = |day| Window::Day(Day(u32::try_from(day).unwrap_or(0)));
+            let (mut spent, mut reserved) = (0, 0);
+            for account in days.map(|n| team.account(day(n))) {
+                spent += account.spent.0;
+                reserved += account.reserved.0;
+            }
+            let rows = team.usage(Hour(0), Hour(u32::MAX));
+            let counted: i64 = rows.map(|(.., tally)| tally.get(&Counter::Cost)).sum();
+            if (spent, reserved, counted, team.pace(None).open) != (audited, 0, audited, 0) {
+                let open = team.pace(None).open;
+                return Err(format!(
+                    "{name}: spent {spent}, reserved {reserved}, counted {counted}, open {open}; the audit says {audited}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the audit says of one request, if that covers the true bill.
+    fn judge_request(&self, request: &Request) -> Result<i64, String> {
+        let audited = request.audited()?;
+        let cost = audited.unwrap_or(0);
+        if cost < request.bill {
+            return Err(format!("{:?}: audited {audited:?}, the true bill is {}", request.id, request.bill));
+        }
+        if request.record.is_some() && request.seen && cost != request.bill {
+            return Err(format!("{:?}: usage seen, yet {cost} for a bill of {}", request.id, request.bill));
+        }
+        Ok(cost)
+    }
+}

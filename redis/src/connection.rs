@@ -1,0 +1,348 @@
+//! Where Redis is, and the one multiplexed connection to it that all questions share. A connection that
+//! failed is thrown away; the next question makes a new one. Nothing is sent twice from here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use redis::aio::MultiplexedConnection;
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError,
+    RedisResult, Script, ServerErrorKind, TlsMode,
+};
+use tokio::sync::Mutex;
+
+/// A question that has no answer by then has none.
+const RESPONSE: Duration = Duration::from_millis(250);
+const CONNECT: Duration = Duration::from_millis(250);
+
+/// Where Redis is, as `REDIS_URL` says: `redis://`, `rediss://` (one server), `redis+sentinel://h:p,h:p/master`,
+/// `redis+cluster://h:p,h:p`; with `rediss+` in front over TLS; `user:password@` before the hosts.
+#[derive(Clone)]
+pub struct Target(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    One(Client),
+    Sentinel { addresses: Vec<ConnectionAddr>, master: String, login: Login, tls: bool },
+    Cluster { nodes: Vec<String>, login: Login, tls: bool },
+}
+
+#[derive(Clone, Default)]
+struct Login {
+    user: Option<String>,
+    password: Option<String>,
+}
+
+/// A password may stand in it.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Target(***)")
+    }
+}
+
+/// Why a URL names no Redis. Never says the URL itself: a password may stand in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    #[error(
+        "must begin with redis://, rediss://, redis+sentinel://, redis+cluster://, rediss+sentinel:// or rediss+cluster://"
+    )]
+    Scheme,
+    #[error("must name its hosts as host:port, with commas between")]
+    Hosts,
+    #[error("must end with the name of the master that the Sentinels watch, /NAME")]
+    Master,
+    #[error("is not a Redis address: write redis://host:port")]
+    Address,
+}
+
+impl Target {
+    pub fn parse(url: &str) -> Result<Target, TargetError> {
+        let (scheme, rest) = url.split_once("://").ok_or(TargetError::Scheme)?;
+        let tls = scheme.starts_with("rediss");
+        match scheme {
+            "redis" | "rediss" => {
+                let client = url.into_connection_info().and_then(Client::open);
+                client.map(|client| Target(Kind::One(client))).map_err(|_| TargetError::Address)
+            }
+            "redis+sentinel" | "rediss+sentinel" => {
+                let (login, rest) = Login::split(rest);
+                let (hosts, master) = rest.split_once('/').ok_or(TargetError::Master)?;
+                if master.is_empty() || master.contains('/') {
+                    return Err(TargetError::Master);
+                }
+                let addresses = hosts.split(',').map(|host| address(host, tls)).collect::<Result<_, _>>()?;
+                Ok(Target(Kind::Sentinel { addresses, master: master.to_owned(), login, tls }))
+            }
+            "redis+cluster" | "rediss+cluster" => {
+                let (login, hosts) = Login::split(rest.trim_end_matches('/'));
+                let scheme = if tls { "rediss" } else { "redis" };
+                let node = |host| address(host, tls).map(|_| format!("{scheme}://{host}"));
+                let nodes = hosts.split(',').map(node).collect::<Result<_, _>>()?;
+                Ok(Target(Kind::Cluster { nodes, login, tls }))
+            }
+            _ => Err(TargetError::Scheme),
+        }
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.0, Kind::Cluster { .. })
+    }
+
+    async fn connect(&self) -> RedisResult<(Link, String)> {
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(Some(RESPONSE))
+            .set_connection_timeout(Some(CONNECT));
+        match &self.0 {
+            Kind::One(client) => {
+                let link = client.get_multiplexed_async_connection_with_config(&config).await?;
+                Ok((Link::One(link), String::new()))
+            }
+            Kind::Sentinel { .. } => {
+                let client = self.sentinel()?.async_get_client().await?;
+                let node = client.get_connection_info().addr().to_string();
+                let link = client.get_multiplexed_async_connection_with_config(&config).await?;
+                Ok((Link::One(link), node))
+            }
+            Kind::Cluster { nodes, login, tls } => {
+                Ok((Link::Cluster(cluster(nodes, login, *tls)?.get_async_connection().await?), String::new()))
+            }
+        }
+    }
+
+    fn sentinel(&self) -> RedisResult<SentinelClient> {
+        let Kind::Sentinel { addresses, master, login, tls } = &self.0 else {
+            return Err((ErrorKind::InvalidClientConfig, "no Sentinels").into());
+        };
+        let mut builder = SentinelClientBuilder::new(addresses.clone(), master, SentinelServerType::Master)?;
+        if *tls {
+            builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        }
+        if let Some(user) = &login.user {
+            builder = builder.set_client_to_redis_username(user);
+        }
+        if let Some(password) = &login.password {
+            builder = builder.set_client_to_redis_password(password);
+        }
+        builder.build()
+    }
+
+    /// The master's address that the Sentinels name now; empty where there are none.
+    async fn master(&self) -> RedisResult<String> {
+        match &self.0 {
+            Kind::Sentinel { .. } => {
+                let client = self.sentinel()?.async_get_client().await?;
+                Ok(client.get_connection_info().addr().to_string())
+            }
+            _ => Ok(String::new()),
+        }
+    }
+}
+
+impl Login {
+    /// `user:password@rest`, either part perhaps absent.
+    fn split(text: &str) -> (Login, &str) {
+        let Some((login, rest)) = text.rsplit_once('@') else { return (Login::default(), text) };
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        let word = |word: &str| (!word.is_empty()).then(|| word.to_owned());
+        (Login { user: word(user), password: word(password) }, rest)
+    }
+}
+
+fn address(host: &str, tls: bool) -> Result<ConnectionAddr, TargetError> {
+    let (host, port) = host.rsplit_once(':').ok_or(TargetError::Hosts)?;
+    let port = port.parse().map_err(|_| TargetError::Hosts)?;
+    if host.is_empty() || host.contains(['@', '/']) {
+        return Err(TargetError::Hosts);
+    }
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok(match tls {
+        true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+        false => ConnectionAddr::Tcp(host, port),
+    })
+}
+
+fn cluster(nodes: &[String], login: &Login, tls: bool) -> RedisResult<ClusterClient> {
+    // One more try, for a slot that has moved: a script that is sent twice finds its id open.
+    let mut builder = ClusterClientBuilder::new(nodes.iter().map(String::as_str))
+        .retries(1)
+        .connection_timeout(CONNECT)
+        .response_timeout(RESPONSE)
+        .overall_response_timeout(Some(RESPONSE));
+    if tls {
+        builder = builder.tls(TlsMode::Secure);
+    }
+    if let Some(user) = &login.user {
+        builder = builder.username(user);
+    }
+    if let Some(password) = &login.password {
+        builder = builder.password(password);
+    }
+    builder.build()
+}
+
+/// One script with the team's prefix and its words.
+pub(crate) struct Call<'s> {
+    pub script: &'s Script,
+    pub prefix: String,
+    pub words: Vec<String>,
+}
+
+impl Call<'_> {
+    /// By itself; loads the script where it is not known.
+    async fn alone(&self, mut link: impl redis::aio::ConnectionLike) -> RedisResult<Vec<String>> {
+        let mut call = self.script.prepare_invoke();
+        call.key(&self.prefix).arg(&self.words);
+        call.invoke_async(&mut link).await
+    }
+}
+
+async fn pipeline(link: &mut MultiplexedConnection, calls: &[Call<'_>]) -> Vec<RedisResult<Vec<String>>> {
+    let mut pipe = redis::pipe();
+    pipe.ignore_errors();
+    for call in calls {
+        pipe.cmd("EVALSHA").arg(call.script.get_hash()).arg(1).arg(&call.prefix).arg(&call.words);
+    }
+    match pipe.query_async::<Vec<RedisResult<Vec<String>>>>(link).await {
+        Ok(answers) => answers,
+        Err(error) => calls.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+fn is_forgotten(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// A connection of either kind; clones share it.
+#[derive(Clone)]
+pub(crate) enum Link {
+    One(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl Link {
+    /// All calls in one piece, one answer each. On one server they are one write and keep their order; in
+    /// a Cluster each goes to its own node. A script that Redis has forgotten is loaded and called again:
+    /// that call had done nothing.
+    pub(crate) async fn run(&mut self, calls: &[Call<'_>]) -> Vec<RedisResult<Vec<String>>> {
+        let mut answers = match self {
+            Link::One(link) => pipeline(link, calls).await,
+            Link::Cluster(link) => join_all(calls.iter().map(|call| call.alone(link.clone()))).await,
+        };
+        for (call, answer) in calls.iter().zip(&mut answers) {
+            if answer.as_ref().is_err_and(is_forgotten) {
+                *answer = match self {
+                    Link::One(link) => call.alone(link.clone()).await,
+                    Link::Cluster(link) => call.alone(link.clone()).await,
+                };
+            }
+        }
+        answers
+    }
+
+    pub(crate) async fn query<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> RedisResult<T> {
+        match self {
+            Link::One(link) => command.query_async(link).await,
+            Link::Cluster(link) => command.query_async(link).await,
+        }
+    }
+}
+
+/// The connection that is in use, if there is one.
+pub(crate) struct Connection {
+    target: Target,
+    current: Mutex<Option<Current>>,
+}
+
+#[derive(Clone)]
+struct Current {
+    link: Link,
+    /// The master's address, behind Sentinels.
+    node: String,
+    /// Tells this one from those before it.
+    number: Arc<()>,
+}
+
+/// A connection, and which one it is.
+pub(crate) struct Borrowed {
+    pub link: Link,
+    number: Arc<()>,
+}
+
+impl Connection {
+    pub(crate) fn new(target: Target) -> Connection {
+        Connection { target, current: Mutex::new(None) }
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The one in use, or a new one. Who comes while it is being made waits for it.
+    pub(crate) async fn borrow(&self) -> RedisResult<Borrowed> {
+        let mut current = self.current.lock().await;
+        let found = match current.as_ref() {
+            Some(found) => found.clone(),
+            None => {
+                let (link, node) = self.target.connect().await?;
+                current.insert(Current { link, node, number: Arc::new(()) }).clone()
+            }
+        };
+        Ok(Borrowed { link: found.link, number: found.number })
+    }
+
+    /// After an error: whether this connection is of no more use is decided here, and only it is dropped.
+    pub(crate) async fn judge(&self, borrowed: &Borrowed, error: &RedisError) {
+        let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+            || error.kind() == ErrorKind::Server(ServerErrorKind::MasterDown);
+        if demoted || error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {
+            let mut current = self.current.lock().await;
+            if current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.number, &borrowed.number)) {
+                *current = None;
+            }
+        }
+    }
+
+    /// Behind Sentinels: lets go of a node that they no longer call the master.
+    pub(crate) async fn follow_master(&self) -> RedisResult<()> {
+        let master = self.target.master().await?;
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|current| current.node != master) {
+            *current = None;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_or_refused_without_being_repeated() {
+        for (url, want) in [
+            ("redis://127.0.0.1:6379/2", Ok(())),
+            ("rediss://user:secret@redis.example:6380", Ok(())),
+            ("redis+sentinel://a:26379,b:26379/main", Ok(())),
+            ("redis+sentinel://:secret@a:26379/main", Ok(())),
+            ("redis+cluster://user:se@cret@a:7000,[::1]:7001", Ok(())),
+            ("rediss+cluster://a:7000", Ok(())),
+            ("http://a", Err(TargetError::Scheme)),
+            ("a:6379", Err(TargetError::Scheme)),
+            ("redis://", Err(TargetError::Address)),
+            ("redis+sentinel://a:26379", Err(TargetError::Master)),
+            ("redis+sentinel://a:26379/", Err(TargetError::Master)),
+            ("redis+sentinel://a/main", Err(TargetError::Hosts)),
+            ("redis+cluster://a:7000,,b:7000", Err(TargetError::Hosts)),
+            ("redis+cluster://a:70000", Err(TargetError::Hosts)),
+        ] {
+            assert_eq!(Target::parse(url).map(|_| ()), want, "{url}");
+        }
+        let target = Target::parse("redis://user:secret@127.0.0.1:6379").unwrap();
+        assert!(!format!("{target:?}").contains("secret"));
+    }
+}

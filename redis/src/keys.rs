@@ -1,0 +1,12 @@
+//! The names of all keys, version 1. `KEYS.md` says what each holds. A team's keys share the hash tag
+//! `{team}`, so that they live in one slot of a Cluster; the scripts make them from the team's prefix.
+
+use gateway_core::ids::TeamId;
+
+/// Every team with books, of all replicas.
+pub(crate) const TEAMS: &str = "gw:1:teams";
+
+/// What each of a team's keys begins with.
+pub(crate) fn prefix(team: &TeamId) -> String {
+    format!("gw:1:{{{team}}}")
+}
