@@ -47,8 +47,8 @@ fn number(numbers: &Numbers<'_>, recognizers: &Recognizers, found: &mut Vec<Find
     let mut numbers = numbers.clone();
     ip::find_v4(&mut numbers, found);
     card::find(&mut numbers, recognizers, found);
-    ssn::find(&mut numbers, recognizers, found);
     passport::find(&mut numbers, recognizers, found);
+    ssn::find(&mut numbers, recognizers, found);
     bank::find(&mut numbers, recognizers, found);
     birth::leave_dates(&mut numbers);
     phone::find(&mut numbers, recognizers, found);

@@ -83,7 +83,7 @@ fn judge(
         (true, 14..=16) => 96,
         (true, _) if groups.len() > 1 || said() => 90,
         (true, _) => 62,
-        (false, 13..=19) if said() => 70,
+        (false, 12..=19) if said() => 70,
         _ => return None,
     };
     Some((groups, score))

@@ -57,7 +57,11 @@ fn is_version(numbers: &Numbers<'_>, span: &Range<usize>, first: usize) -> bool 
         return true;
     }
     // `Chrome/120.0.0.0`, but not `http://10.0.0.1`.
-    if last == Some('/') && before[..before.len() - 1].chars().next_back().is_some_and(char::is_alphanumeric)
+    let wide = (first..first + 4).filter(|index| numbers.group(*index).len() > 1).count() >= 3
+        && numbers.group(first + 3) != "0";
+    if last == Some('/')
+        && !wide
+        && before[..before.len() - 1].chars().next_back().is_some_and(char::is_alphanumeric)
     {
         return true;
     }

@@ -125,9 +125,9 @@ impl<'t> Numbers<'t> {
         let free_after = match after.next() {
             None => true,
             Some(c) if c.is_alphanumeric() || c == '_' => false,
-            Some('-' | '.' | '/' | ':' | '@' | '\\' | ',') => {
-                !after.next().is_some_and(char::is_alphanumeric)
-            }
+            // A word behind a dash is a remark: `555-0100-Fax`.
+            Some('-') => !after.next().is_some_and(char::is_numeric),
+            Some('.' | '/' | ':' | '@' | '\\' | ',') => !after.next().is_some_and(char::is_alphanumeric),
             Some('%' | '=') => false,
             Some(_) => true,
         };

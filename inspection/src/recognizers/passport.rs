@@ -12,7 +12,7 @@ pub(crate) fn find(numbers: &mut Numbers<'_>, recognizers: &Recognizers, found: 
         let groups = index..index + 1;
         let span = numbers.span(groups.clone());
         let fits = numbers.group(index).len() == 9 && numbers.is_free(&groups) && numbers.stands_free(&span);
-        if fits && recognizers.passport_words.near(numbers.text, &span) {
+        if fits && recognizers.passport_words.before(numbers.text, &span, 24) {
             found.push(Finding::new(Kind::US_PASSPORT, span, 80));
             numbers.take(groups);
         }

@@ -6,7 +6,7 @@ use super::numbers::Numbers;
 use gateway_core::finding::{Finding, Kind};
 use std::ops::Range;
 
-pub(crate) const WORDS: [&str; 52] = [
+pub(crate) const WORDS: [&str; 45] = [
     "phone",
     "phones",
     "telephone",
@@ -22,20 +22,13 @@ pub(crate) const WORDS: [&str; 52] = [
     "calls",
     "dial",
     "fax",
-    "number is",
-    "reach me",
-    "reach",
     "sms",
-    "text me",
     "whatsapp",
     "contact",
     "hotline",
-    "ring",
     "telefon",
     "telefonnummer",
-    "handy",
     "téléphone",
-    "portable",
     "teléfono",
     "telefono",
     "móvil",
@@ -45,20 +38,20 @@ pub(crate) const WORDS: [&str; 52] = [
     "telefoon",
     "telefonnr",
     "puhelin",
-    "numer",
-    "ph",
-    "phone number",
-    "phone no",
     "landline",
     "answering",
     "voicemail",
-    "hours at",
-    "numbers",
-    "line",
     "rückruf",
     "anrufen",
+    "desk",
+    "office",
+    "registered",
+    "number is",
+    "reach me",
+    "text me",
+    "phone number",
+    "phone no",
     "telephone number",
-    "text",
 ];
 
 /// What numbers are called that are no phone's.
@@ -152,7 +145,7 @@ fn judge(numbers: &Numbers<'_>, groups: &Range<usize>, recognizers: &Recognizers
     let other = recognizers.other_words.before(numbers.text, &edges, 20);
     match (said, shape) {
         (true, _) if other && groups.len() == 1 => None,
-        (true, Shape::Grouped) if (6..=15).contains(&count) => Some(80),
+        (true, Shape::Grouped) if (7..=15).contains(&count) => Some(80),
         (true, Shape::Plain) if (7..=15).contains(&count) => Some(72),
         (false, Shape::Grouped) if !other && is_national(numbers, groups, digits) => Some(64),
         _ => None,
@@ -175,7 +168,15 @@ fn shape(numbers: &Numbers<'_>, groups: &Range<usize>) -> Shape {
     let all_single = single == groups.len();
     let long = groups.clone().any(|index| numbers.group(index).len() > 9);
     let lines = (groups.start + 1..groups.end).filter(|index| numbers.gap(*index).contains('\n')).count();
-    if long || lines > 1 || single > 2 && !all_single { Shape::Odd } else { Shape::Grouped }
+    let lengths: Vec<usize> = groups.clone().map(|index| numbers.group(index).len()).collect();
+    let gaps: Vec<&str> = (groups.start + 1..groups.end).map(|index| numbers.gap(index).trim()).collect();
+    // A postal code with its route, a decimal number, a fraction.
+    let zip = lengths == [5, 4] && gaps == ["-"];
+    let decimal = gaps == ["."];
+    let fraction = gaps.contains(&"/") && !numbers.group(groups.start).starts_with('0')
+        || gaps.len() > 1 && gaps.iter().filter(|gap| **gap == "/").count() > 1;
+    let odd = long || lines > 1 || single > 2 && !all_single || zip || decimal || fraction;
+    if odd { Shape::Odd } else { Shape::Grouped }
 }
 
 /// `+`, with at most a bracket or a blank behind it.

@@ -47,7 +47,8 @@ fn at(numbers: &Numbers<'_>, first: usize, recognizers: &Recognizers) -> Option<
     };
     let digits = numbers.digits(groups.clone())?;
     let span = numbers.span(groups.clone());
-    if !numbers.is_free(&groups) || !in_range(digits.as_slice()) || !numbers.stands_free(&span) {
+    let signed = numbers.text[..span.start].ends_with('+');
+    if signed || !numbers.is_free(&groups) || !in_range(digits.as_slice()) || !numbers.stands_free(&span) {
         return None;
     }
     let said = recognizers.ssn_words.near(numbers.text, &span);
