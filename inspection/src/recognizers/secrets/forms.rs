@@ -14,6 +14,8 @@ enum Of {
     Word,
     /// The same, and `.`, `=`, `/`, `+`, `~`.
     Wide,
+    /// The same, and `$`: hashes of passwords.
+    Crypt,
 }
 
 /// Beginning, characters behind it, fewest and most of them.
@@ -167,9 +169,16 @@ const FORMS: &[(&str, Of, usize, usize)] = &[
     ("pat.", Of::Wide, 50, 90),
     ("sat.", Of::Wide, 50, 90),
     ("eyJ", Of::Wide, 40, 8_000),
-    ("$2a$", Of::Wide, 56, 56),
-    ("$2b$", Of::Wide, 56, 56),
-    ("$2y$", Of::Wide, 56, 56),
+    ("SK", Of::Hex, 32, 32),
+    ("tvly-", Of::Word, 20, 60),
+    ("EAA", Of::Alnum, 60, 400),
+    ("s-s4t2", Of::Word, 60, 80),
+    ("dp.scim.", Of::Alnum, 40, 44),
+    ("LS0tLS1CRUdJTi", Of::Wide, 100, 16_000),
+    ("NRAA-", Of::Hex, 27, 27),
+    ("$2a$", Of::Crypt, 56, 56),
+    ("$2b$", Of::Crypt, 56, 56),
+    ("$2y$", Of::Crypt, 56, 56),
 ];
 
 /// Addresses that are secrets: who knows one may write there.
@@ -192,7 +201,13 @@ pub(super) struct Forms {
 
 impl Forms {
     pub(super) fn new() -> Forms {
-        let all = FORMS.iter().map(|form| form.0).chain(HOOKS).chain([BLOCK, ":AA", "PuTTY-User-Key-File-"]);
+        let all = FORMS.iter().map(|form| form.0).chain(HOOKS).chain([
+            BLOCK,
+            ":AA",
+            "PuTTY-User-Key-File-",
+            "JQQJ9",
+            "AZDO",
+        ]);
         // The longest of those that begin alike comes first, so that it is the one that is tried.
         let mut all: Vec<&str> = all.collect();
         all.sort_by_key(|beginning| std::cmp::Reverse(beginning.len()));
@@ -211,6 +226,7 @@ impl Forms {
             let span = match beginning {
                 BLOCK | "PuTTY-User-Key-File-" => block(text, hit.start()),
                 ":AA" => telegram(text, hit.start()),
+                "JQQJ9" | "AZDO" => azure(text, hit.start()),
                 hook if HOOKS.contains(&hook) => hook_at(text, hit.start(), hit.end()),
                 _ => form(text, hit.start(), beginning),
             };
@@ -231,6 +247,7 @@ fn fits(of: Of, byte: u8) -> bool {
         Of::Wide => {
             byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'=' | b'/' | b'+' | b'~')
         }
+        Of::Crypt => byte == b'$' || fits(Of::Wide, byte),
     }
 }
 
@@ -244,14 +261,22 @@ fn form(text: &str, start: usize, beginning: &str) -> Option<std::ops::Range<usi
     let from = start + beginning.len();
     let mut length = bytes[from..].iter().take(most + 1).take_while(|byte| fits(of, **byte)).count();
     // A dot that ends a sentence.
-    while length > 0 && matches!(bytes[from + length - 1], b'.' | b'-') {
+    while length > least && matches!(bytes[from + length - 1], b'.' | b'-') {
         length -= 1;
     }
     let tail = &text[from..from + length];
-    let digits = tail.bytes().filter(u8::is_ascii_digit).count();
-    let random = digits > 0 || beginning == "sk-gateway-" || beginning.starts_with("gl");
+    let count = |of: fn(&u8) -> bool| tail.bytes().filter(of).count();
+    let mixed = count(u8::is_ascii_uppercase) >= 3 && count(u8::is_ascii_lowercase) >= 3;
+    let random = (count(u8::is_ascii_digit) > 0 || mixed) && is_varied(tail) || beginning == "sk-gateway-";
     let token = beginning != "eyJ" || tail.contains('.') || tail.len() >= 80;
     ((least..=most).contains(&length) && random && token).then_some(start..from + length)
+}
+
+/// Whether a value is more than one thing said again and again, as stand-ins are.
+fn is_varied(tail: &str) -> bool {
+    let mut seen = [false; 256];
+    tail.bytes().for_each(|byte| seen[usize::from(byte)] = true);
+    seen.iter().filter(|seen| **seen).count() >= 7.min(tail.len() / 2)
 }
 
 /// `123456789:AA…`, a bot's token.
@@ -260,6 +285,15 @@ fn telegram(text: &str, colon: usize) -> Option<std::ops::Range<usize>> {
     let digits = bytes[..colon].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let tail = bytes[colon + 1..].iter().take(60).take_while(|byte| fits(Of::Word, **byte)).count();
     ((7..=11).contains(&digits) && (30..=40).contains(&tail)).then_some(colon - digits..colon + 1 + tail)
+}
+
+/// Keys of Azure carry a mark in their middle.
+fn azure(text: &str, mark: usize) -> Option<std::ops::Range<usize>> {
+    let bytes = text.as_bytes();
+    let alnum = |byte: &&u8| byte.is_ascii_alphanumeric();
+    let start = mark - bytes[..mark].iter().rev().take(90).take_while(alnum).count();
+    let end = mark + bytes[mark..].iter().take(90).take_while(alnum).count();
+    matches!(end - start, 76..=88).then_some(start..end)
 }
 
 fn hook_at(text: &str, start: usize, end: usize) -> Option<std::ops::Range<usize>> {
@@ -292,5 +326,6 @@ fn block(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
             })
             .count(),
     };
-    Some(start..start + end)
+    // Marks with nothing between.
+    (end > 80).then_some(start..start + end)
 }

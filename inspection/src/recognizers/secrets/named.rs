@@ -6,7 +6,7 @@ use gateway_core::finding::{Finding, Kind};
 use std::ops::Range;
 
 /// Stems of names, the longer ones of those that begin alike first.
-const STEMS: [(&str, Name); 30] = [
+const STEMS: [(&str, Name); 31] = [
     ("password", Name::Password),
     ("passwort", Name::Password),
     ("passphrase", Name::Password),
@@ -32,6 +32,7 @@ const STEMS: [(&str, Name); 30] = [
     ("bearer", Name::Token),
     ("basic", Name::Token),
     ("authorization", Name::Token),
+    ("_api", Name::Token),
     ("signature", Name::Weak),
     ("login", Name::Weak),
     ("auth", Name::Weak),
@@ -87,8 +88,12 @@ fn behind(text: &str, stem: Range<usize>, name: Name) -> Option<Range<usize>> {
         tail == 0 && ["bearer", "basic"].iter().any(|word| text[stem.clone()].eq_ignore_ascii_case(word));
     let (at, writing) = gap(text, stem.end + tail, scheme, is_flag(text, stem.start))?;
     let value = value_at(text, at, writing)?;
-    let quoted = at > 0 && matches!(bytes[at - 1], b'"' | b'\'' | b'`');
+    let quoted = value.start > 0 && matches!(bytes[value.start - 1], b'"' | b'\'' | b'`');
     let writing = if quoted { Writing::Quoted } else { writing };
+    let before = &bytes[stem.start.saturating_sub(8)..stem.start];
+    if before.windows(6).any(|word| word.eq_ignore_ascii_case(b"public")) {
+        return None;
+    }
     let name = if scheme { Name::Token } else { strengthened(text, &stem, name) };
     is_secret(&text[value.clone()], name, writing).then_some(value)
 }
@@ -207,7 +212,11 @@ fn value_at(text: &str, at: usize, writing: Writing) -> Option<Range<usize>> {
     }
     let mut end = match quote.or_else(|| (from > at).then(|| bytes[at])) {
         Some(quote) => {
-            from + bytes[from..].iter().take(700).position(|byte| *byte == quote || *byte == b'\n')?
+            from + bytes[from..]
+                .iter()
+                .take(700)
+                .position(|byte| *byte == quote || *byte == b'\n')
+                .unwrap_or(bytes.len().min(from + 700) - from)
         }
         None => {
             let stops = |byte: &u8| {

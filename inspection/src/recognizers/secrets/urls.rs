@@ -8,13 +8,13 @@ const LONGEST: usize = 300;
 pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
     for at in memchr::memmem::find_iter(text.as_bytes(), b"://") {
         if let Some(span) = user_info(text, at + 3) {
-            found.push(Finding::new(Kind::SECRET, span, 90));
+            found.push(Finding::new(Kind::SECRET, span, 99));
         }
     }
     for flag in ["--user ", " -u "] {
         for at in memchr::memmem::find_iter(text.as_bytes(), flag.as_bytes()) {
             if let Some(span) = pair(text, at + flag.len()) {
-                found.push(Finding::new(Kind::SECRET, span, 85));
+                found.push(Finding::new(Kind::SECRET, span, 98));
             }
         }
     }
@@ -55,6 +55,11 @@ fn pair(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
     let value = text.get(from..from + length)?;
     // The user may stand before the quotes of the password.
     let (user, password) = value.split_once(':')?;
-    let reference = value.contains(['$', '<', '{', '(', '/']) || password.len() < 3 || user.is_empty();
+    let variable = value
+        .split('$')
+        .skip(1)
+        .any(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase() || matches!(c, '{' | '(')));
+    let short = user.len() + password.len() < 5;
+    let reference = variable || value.contains(['<', '{', '(', '[', '/']) || short;
     (!reference).then_some(from..from + length)
 }

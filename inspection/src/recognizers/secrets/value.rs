@@ -80,7 +80,8 @@ pub(super) fn is_secret(value: &str, name: Name, writing: Writing) -> bool {
     let chance = Chance::of(value);
     match (name, writing) {
         (Name::Password, Writing::Quoted) => {
-            !value.contains(' ') && (chance.kinds >= 2 || length >= 6 && !is_path(value))
+            (chance.spaces == 0 || chance.spaces <= 2 && chance.digits > 0 && chance.other > 0)
+                && (chance.kinds >= 2 || length >= 6 && !is_path(value))
         }
         (Name::Password, Writing::Plain) => {
             !value.contains(['(', '[', '{']) && (chance.kinds >= 2 || length >= 8) && !is_dotted(value)
