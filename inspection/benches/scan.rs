@@ -30,7 +30,8 @@ fn scan(criterion: &mut Criterion) {
         }
         long[..end].to_owned()
     };
-    let prose = "the quick brown fox jumps over the lazy dog and nothing of it is anybody's business\n".repeat(1_000);
+    let prose =
+        "the quick brown fox jumps over the lazy dog and nothing of it is anybody's business\n".repeat(1_000);
     let texts = [
         (format!("{name} 1 KB"), cut(1 << 10)),
         (format!("{name} 10 KB"), cut(10 << 10)),

@@ -1,6 +1,7 @@
 //! Escapes undone: percent (RFC 3986), entities (HTML), `\uXXXX` and the other escapes of JSON, base64 (RFC 4648).
 
 use super::offsets::Map;
+use super::regions::Regions;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
@@ -13,33 +14,42 @@ pub(super) struct Escaped {
     pub map: Map,
 }
 
-/// `None` where there is no escape in it.
-pub(super) fn unescape(text: &str) -> Option<Escaped> {
-    let bytes = text.as_bytes();
-    let mut plain = String::new();
+/// The parts of a text around its escapes.
+pub(super) fn regions(text: &str) -> Regions {
+    let mut regions = Regions::default();
+    escapes(text, |at, _| regions.add(text, at));
+    regions
+}
+
+/// A text with its escapes undone.
+pub(super) fn unescape(text: &str) -> Escaped {
+    let mut plain = String::with_capacity(text.len());
     let mut map = Map::default();
-    let (mut copied, mut at, mut any) = (0, 0, false);
+    let mut copied = 0;
+    escapes(text, |at, character| {
+        plain.push_str(&text[copied..at.start]);
+        plain.push(character);
+        copied = at.end;
+        map.changed(plain.len(), at.end);
+    });
+    plain.push_str(&text[copied..]);
+    Escaped { text: plain, map }
+}
+
+/// Calls `found` with each escape, and the character that it stands for.
+fn escapes(text: &str, mut found: impl FnMut(Range<usize>, char)) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
     while let Some(step) = memchr::memchr3(b'%', b'&', b'\\', &bytes[at..]) {
         at += step;
-        let Some((character, length)) = escape(&bytes[at..]) else {
-            at += 1;
-            continue;
-        };
-        if !any {
-            any = true;
-            plain.reserve(text.len());
+        match escape(&bytes[at..]) {
+            Some((character, length)) => {
+                found(at..at + length, character);
+                at += length;
+            }
+            None => at += 1,
         }
-        plain.push_str(&text[copied..at]);
-        plain.push(character);
-        at += length;
-        copied = at;
-        map.changed(plain.len(), at);
     }
-    if !any {
-        return None;
-    }
-    plain.push_str(&text[copied..]);
-    Some(Escaped { text: plain, map })
 }
 
 /// The character of an escape, and the escape's length.
@@ -210,12 +220,13 @@ mod tests {
             (r#"\"to\":\"ann\""#, r#""to":"ann""#),
             ("%C3%A9", "é"),
         ] {
-            let plain = unescape(text).expect(text);
+            assert!(regions(text).iter().next().is_some(), "{text}");
+            let plain = unescape(text);
             assert_eq!(plain.text, want);
             assert_eq!(plain.map.back(text, 0..plain.text.len()), 0..text.len());
         }
         for text in ["100% sure & more", "a \\ b", "%zz &nosuch; \\q"] {
-            assert!(unescape(text).is_none(), "{text}");
+            assert!(regions(text).iter().next().is_none(), "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! what can't be seen at all.
 
 use super::offsets::Map;
+use super::regions::Regions;
 use unicode_normalization::UnicodeNormalization;
 
 /// A text as ASCII where it can be, and the way back.
@@ -11,32 +12,37 @@ pub(super) struct Folded {
     pub map: Map,
 }
 
-/// `None` where nothing in the text is folded.
-pub(super) fn fold(text: &str) -> Option<Folded> {
-    if text.is_ascii() {
-        return None;
-    }
-    let mut folded = String::with_capacity(text.len());
-    let mut map = Map::default();
-    let mut any = false;
+/// The parts of a text around what is folded.
+pub(super) fn regions(text: &str) -> Regions {
+    let mut regions = Regions::default();
+    let mut scratch = String::new();
     let mut at = 0;
     let bytes = text.as_bytes();
-    while at < bytes.len() {
-        if bytes[at].is_ascii() {
-            let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii()).count();
-            folded.push_str(&text[at..end]);
-            at = end;
-            continue;
-        }
+    while let Some(step) = bytes[at..].iter().position(|byte| !byte.is_ascii()) {
+        at += step;
         let Some(character) = text[at..].chars().next() else { break };
         let end = at + character.len_utf8();
-        if character_folds(character, &mut folded) {
-            any = true;
-            map.changed(folded.len(), end);
+        scratch.clear();
+        if character_folds(character, &mut scratch) {
+            regions.add(text, at..end);
         }
         at = end;
     }
-    any.then_some(Folded { text: folded, map })
+    regions
+}
+
+/// A text with everything folded.
+pub(super) fn fold(text: &str) -> Folded {
+    let mut folded = String::with_capacity(text.len());
+    let mut map = Map::default();
+    for (at, character) in text.char_indices() {
+        if character.is_ascii() {
+            folded.push(character);
+        } else if character_folds(character, &mut folded) {
+            map.changed(folded.len(), at + character.len_utf8());
+        }
+    }
+    Folded { text: folded, map }
 }
 
 /// Appends what a character reads as. False where that is the character itself.
@@ -157,19 +163,20 @@ mod tests {
             ("blanks and dashes", "1\u{a0}2–3", "1 2-3"),
             ("mathematical", "𝟏𝟐𝟑", "123"),
         ] {
-            let folded = fold(text).expect(case);
+            assert!(regions(text).iter().next().is_some(), "{case}");
+            let folded = fold(text);
             assert_eq!(folded.text, want, "{case}");
             assert_eq!(folded.map.back(text, 0..folded.text.len()), 0..text.len(), "{case}");
         }
         for plain in ["plain", "Zoë Müller", "日本語"] {
-            assert!(fold(plain).is_none(), "{plain}");
+            assert!(regions(plain).iter().next().is_none(), "{plain}");
         }
     }
 
     #[test]
     fn a_span_is_cut_from_the_text_as_it_stood() {
         let text = "é: a\u{200b}n\u{200b}n, x";
-        let folded = fold(text).expect("it has what can't be seen");
+        let folded = fold(text);
         let at = folded.text.find("ann").expect("it reads so");
         assert_eq!(&text[folded.map.back(text, at..at + 3)], "a\u{200b}n\u{200b}n");
     }

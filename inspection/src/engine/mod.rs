@@ -5,7 +5,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walk` | one pass over the bytes that finds where candidates could be |
+//! | `walk`, `triggers` | one pass over the bytes that finds where candidates could be |
 //! | `fold` | look-alikes, other scripts' digits, what can't be seen |
 //! | `decode` | percent, entities, `\u`, base64 |
 //! | [`patterns`] | what a configuration adds |
@@ -14,13 +14,18 @@ mod decode;
 mod fold;
 mod offsets;
 pub mod patterns;
+mod regions;
+pub(crate) mod triggers;
 mod walk;
 
 use crate::recognizers::Recognizers;
 use decode::Escaped;
+use fold::Folded;
 use gateway_core::finding::Finding;
+use offsets::Map;
 use patterns::Patterns;
 pub use patterns::{Invalid, Pattern, Settings};
+use std::ops::Range;
 
 /// Disguises within disguises that are undone.
 const DEPTH: usize = 3;
@@ -51,11 +56,13 @@ impl Engine {
         if depth == 0 {
             return;
         }
-        if let Some(folded) = fold::fold(text) {
-            self.within(text, &folded.text, depth - 1, found, |at| folded.map.back(text, at));
+        for region in fold::regions(text).iter() {
+            let Folded { text: plain, map } = fold::fold(&text[region.clone()]);
+            self.within(text, region, &plain, &map, depth - 1, found);
         }
-        if let Some(Escaped { text: plain, map }) = decode::unescape(text) {
-            self.within(text, &plain, depth - 1, found, |at| map.back(text, at));
+        for region in decode::regions(text).iter() {
+            let Escaped { text: plain, map } = decode::unescape(&text[region.clone()]);
+            self.within(text, region, &plain, &map, depth - 1, found);
         }
         decode::base64_runs(text, &mut |span, plain| {
             let before = found.len();
@@ -67,22 +74,22 @@ impl Engine {
         });
     }
 
-    /// Searches a text in another form, and maps the finds back.
+    /// Searches a region of the text in another form, and maps the finds back.
     fn within(
         &self,
         text: &str,
+        region: Range<usize>,
         plain: &str,
+        map: &Map,
         depth: usize,
         found: &mut Vec<Finding>,
-        back: impl Fn(std::ops::Range<usize>) -> std::ops::Range<usize>,
     ) {
         let before = found.len();
         self.search(plain, depth, found);
         for find in &mut found[before..] {
-            let span = back(find.span());
-            (find.start, find.end) = (span.start, span.end);
+            let span = map.back(&text[region.clone()], find.span());
+            (find.start, find.end) = (region.start + span.start, region.start + span.end);
         }
-        debug_assert!(found[before..].iter().all(|find| text.get(find.span()).is_some()));
     }
 }
 

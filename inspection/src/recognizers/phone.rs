@@ -107,6 +107,13 @@ pub(crate) fn find(numbers: &mut Numbers<'_>, recognizers: &Recognizers, found: 
 }
 
 fn longest(numbers: &Numbers<'_>, first: usize, recognizers: &Recognizers) -> Option<(Range<usize>, u8)> {
+    let spaced = numbers.spaced(first);
+    if spaced.len() > 2 {
+        // A number spelled out is tried whole, from where its digits begin.
+        let begins = first == 0 || numbers.group(first - 1).len() > 1;
+        let whole = begins && numbers.is_free(&spaced);
+        return whole.then(|| judge(numbers, &spaced, recognizers).map(|score| (spaced, score))).flatten();
+    }
     let most = (first + 1..=numbers.len().min(first + 15))
         .take_while(|end| numbers.count(first..*end) <= 17 && numbers.is_free(&(*end - 1..*end)))
         .last()?;
@@ -137,11 +144,15 @@ fn judge(numbers: &Numbers<'_>, groups: &Range<usize>, recognizers: &Recognizers
             return Some(80);
         }
     }
+    let american = is_north_american(numbers, groups, digits);
+    let shape = shape(numbers, groups);
+    if !american && shape == Shape::Odd {
+        return None;
+    }
     let said = recognizers.phone_words.near(numbers.text, &edges);
-    if is_north_american(numbers, groups, digits) {
+    if american {
         return Some(if said { 90 } else { 78 });
     }
-    let shape = shape(numbers, groups);
     let other = recognizers.other_words.before(numbers.text, &edges, 20);
     match (said, shape) {
         (true, _) if other && groups.len() == 1 => None,

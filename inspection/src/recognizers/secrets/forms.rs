@@ -1,7 +1,6 @@
 //! Secrets that are known by how they begin. Forms are those that issuers document, and what secret scanners
 //! commonly know.
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use gateway_core::finding::{Finding, Kind};
 
 /// Characters behind a beginning.
@@ -169,8 +168,23 @@ const FORMS: &[(&str, Of, usize, usize)] = &[
     ("pat.", Of::Wide, 50, 90),
     ("sat.", Of::Wide, 50, 90),
     ("eyJ", Of::Wide, 40, 8_000),
-    ("SK", Of::Hex, 32, 32),
     ("tvly-", Of::Word, 20, 60),
+    ("SK0", Of::Hex, 31, 31),
+    ("SK1", Of::Hex, 31, 31),
+    ("SK2", Of::Hex, 31, 31),
+    ("SK3", Of::Hex, 31, 31),
+    ("SK4", Of::Hex, 31, 31),
+    ("SK5", Of::Hex, 31, 31),
+    ("SK6", Of::Hex, 31, 31),
+    ("SK7", Of::Hex, 31, 31),
+    ("SK8", Of::Hex, 31, 31),
+    ("SK9", Of::Hex, 31, 31),
+    ("SKa", Of::Hex, 31, 31),
+    ("SKb", Of::Hex, 31, 31),
+    ("SKc", Of::Hex, 31, 31),
+    ("SKd", Of::Hex, 31, 31),
+    ("SKe", Of::Hex, 31, 31),
+    ("SKf", Of::Hex, 31, 31),
     ("EAA", Of::Alnum, 60, 400),
     ("s-s4t2", Of::Word, 60, 80),
     ("dp.scim.", Of::Alnum, 40, 44),
@@ -195,46 +209,41 @@ const BLOCK: &str = "-----BEGIN ";
 /// Bytes of the longest block of a key.
 const LONGEST_BLOCK: usize = 16 << 10;
 
-pub(super) struct Forms {
-    beginnings: AhoCorasick,
+/// What a beginning is of.
+#[derive(Clone, Copy)]
+pub(crate) enum Begins {
+    Form(usize),
+    Hook,
+    Block,
+    Telegram,
+    Azure,
 }
 
-impl Forms {
-    pub(super) fn new() -> Forms {
-        let all = FORMS.iter().map(|form| form.0).chain(HOOKS).chain([
-            BLOCK,
-            ":AA",
-            "PuTTY-User-Key-File-",
-            "JQQJ9",
-            "AZDO",
-        ]);
-        // The longest of those that begin alike comes first, so that it is the one that is tried.
-        let mut all: Vec<&str> = all.collect();
-        all.sort_by_key(|beginning| std::cmp::Reverse(beginning.len()));
-        let mut builder = AhoCorasickBuilder::new();
-        builder.match_kind(MatchKind::LeftmostFirst);
-        Forms { beginnings: builder.build(all).expect("a list of short words") }
-    }
+/// All beginnings.
+pub(super) fn beginnings() -> Vec<(&'static str, Begins)> {
+    let forms = FORMS.iter().enumerate().map(|(index, form)| (form.0, Begins::Form(index)));
+    let hooks = HOOKS.map(|hook| (hook, Begins::Hook));
+    let marks = [
+        (BLOCK, Begins::Block),
+        ("PuTTY-User-Key-File-", Begins::Block),
+        (":AA", Begins::Telegram),
+        ("JQQJ9", Begins::Azure),
+        ("AZDO", Begins::Azure),
+    ];
+    forms.chain(hooks).chain(marks).collect()
+}
 
-    pub(super) fn find(&self, text: &str, found: &mut Vec<Finding>) {
-        let mut end = 0;
-        for hit in self.beginnings.find_iter(text) {
-            if hit.start() < end {
-                continue;
-            }
-            let beginning = &text[hit.range()];
-            let span = match beginning {
-                BLOCK | "PuTTY-User-Key-File-" => block(text, hit.start()),
-                ":AA" => telegram(text, hit.start()),
-                "JQQJ9" | "AZDO" => azure(text, hit.start()),
-                hook if HOOKS.contains(&hook) => hook_at(text, hit.start(), hit.end()),
-                _ => form(text, hit.start(), beginning),
-            };
-            if let Some(span) = span {
-                end = span.end;
-                found.push(Finding::new(Kind::SECRET, span, 97));
-            }
-        }
+/// The secret that begins there, if it is one.
+pub(super) fn at(text: &str, begins: Begins, hit: std::ops::Range<usize>, found: &mut Vec<Finding>) {
+    let span = match begins {
+        Begins::Form(index) => form(text, hit.start, &FORMS[index]),
+        Begins::Hook => hook_at(text, hit.start, hit.end),
+        Begins::Block => block(text, hit.start),
+        Begins::Telegram => telegram(text, hit.start),
+        Begins::Azure => azure(text, hit.start),
+    };
+    if let Some(span) = span {
+        found.push(Finding::new(Kind::SECRET, span, 97));
     }
 }
 
@@ -251,13 +260,13 @@ fn fits(of: Of, byte: u8) -> bool {
     }
 }
 
-fn form(text: &str, start: usize, beginning: &str) -> Option<std::ops::Range<usize>> {
+fn form(text: &str, start: usize, form: &(&str, Of, usize, usize)) -> Option<std::ops::Range<usize>> {
     let bytes = text.as_bytes();
     let before = start.checked_sub(1).map(|at| bytes[at]);
     if before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
         return None;
     }
-    let (_, of, least, most) = *FORMS.iter().find(|form| form.0 == beginning)?;
+    let (beginning, of, least, most) = *form;
     let from = start + beginning.len();
     let mut length = bytes[from..].iter().take(most + 1).take_while(|byte| fits(of, **byte)).count();
     // A dot that ends a sentence.

@@ -13,31 +13,32 @@ mod named;
 mod urls;
 mod value;
 
-use forms::Forms;
+use crate::engine::triggers::Word;
 use gateway_core::finding::Finding;
-use named::Named;
+use std::ops::Range;
 
-pub struct Secrets {
-    forms: Forms,
-    named: Named,
+/// What a word may begin.
+#[derive(Clone, Copy)]
+pub(crate) enum Begins {
+    Form(forms::Begins),
+    Named(value::Name),
+    User,
 }
 
-impl Secrets {
-    pub fn new() -> Secrets {
-        Secrets { forms: Forms::new(), named: Named::new() }
-    }
-
-    /// Adds what is found in a text.
-    pub fn find(&self, text: &str, found: &mut Vec<Finding>) {
-        self.forms.find(text, found);
-        self.named.find(text, found);
-        urls::find(text, found);
-    }
+/// The words that secrets begin with, or stand behind.
+pub(crate) fn words() -> Vec<Word<Begins>> {
+    let forms = forms::beginnings().into_iter().map(|(text, begins)| (text, true, Begins::Form(begins)));
+    let stems = named::stems().map(|(text, name)| (text, false, Begins::Named(name)));
+    let flags = urls::MARKS.map(|text| (text, true, Begins::User));
+    forms.chain(stems).chain(flags).map(|(text, exact, begins)| Word { text, exact, begins }).collect()
 }
 
-impl Default for Secrets {
-    fn default() -> Secrets {
-        Secrets::new()
+/// Adds what begins at a word.
+pub(crate) fn at(text: &str, begins: Begins, hit: Range<usize>, found: &mut Vec<Finding>) {
+    match begins {
+        Begins::Form(form) => forms::at(text, form, hit, found),
+        Begins::Named(name) => named::at(text, name, hit, found),
+        Begins::User => urls::at(text, hit, found),
     }
 }
 

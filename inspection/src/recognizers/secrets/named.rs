@@ -1,7 +1,6 @@
 //! Secrets behind a name that says what follows: in code, settings, documents, command lines and prose.
 
 use super::value::{Name, Writing, is_secret};
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use gateway_core::finding::{Finding, Kind};
 use std::ops::Range;
 
@@ -49,29 +48,15 @@ const ENDINGS: [&str; 14] = [
 /// Bytes between a name and its value.
 const GAP: usize = 24;
 
-pub(super) struct Named {
-    stems: AhoCorasick,
+/// All stems.
+pub(super) fn stems() -> impl Iterator<Item = (&'static str, Name)> {
+    STEMS.into_iter()
 }
 
-impl Named {
-    pub(super) fn new() -> Named {
-        let mut builder = AhoCorasickBuilder::new();
-        builder.match_kind(MatchKind::LeftmostFirst).ascii_case_insensitive(true);
-        Named { stems: builder.build(STEMS.map(|stem| stem.0)).expect("a list of short words") }
-    }
-
-    pub(super) fn find(&self, text: &str, found: &mut Vec<Finding>) {
-        let mut end = 0;
-        for hit in self.stems.find_iter(text) {
-            if hit.start() < end {
-                continue;
-            }
-            let name = STEMS[hit.pattern().as_usize()].1;
-            if let Some(span) = behind(text, hit.range(), name) {
-                end = span.end;
-                found.push(Finding::new(Kind::SECRET, span, 88));
-            }
-        }
+/// The secret behind a name that has this stem, if one is there.
+pub(super) fn at(text: &str, name: Name, stem: Range<usize>, found: &mut Vec<Finding>) {
+    if let Some(span) = behind(text, stem, name) {
+        found.push(Finding::new(Kind::SECRET, span, 88));
     }
 }
 

@@ -5,18 +5,16 @@ use gateway_core::finding::{Finding, Kind};
 /// Bytes of the longest user and password.
 const LONGEST: usize = 300;
 
-pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
-    for at in memchr::memmem::find_iter(text.as_bytes(), b"://") {
-        if let Some(span) = user_info(text, at + 3) {
-            found.push(Finding::new(Kind::SECRET, span, 99));
-        }
-    }
-    for flag in ["--user ", " -u "] {
-        for at in memchr::memmem::find_iter(text.as_bytes(), flag.as_bytes()) {
-            if let Some(span) = pair(text, at + flag.len()) {
-                found.push(Finding::new(Kind::SECRET, span, 98));
-            }
-        }
+/// What such a place is told by.
+pub(super) const MARKS: [&str; 3] = ["://", "--user ", " -u "];
+
+pub(super) fn at(text: &str, mark: std::ops::Range<usize>, found: &mut Vec<Finding>) {
+    let (span, score) = match &text[mark.clone()] {
+        "://" => (user_info(text, mark.end), 99),
+        _ => (pair(text, mark.end), 98),
+    };
+    if let Some(span) = span {
+        found.push(Finding::new(Kind::SECRET, span, score));
     }
 }
 

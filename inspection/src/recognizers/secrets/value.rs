@@ -2,7 +2,7 @@
 
 /// How much a name says about what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(crate) enum Name {
     /// A password: it may be a word.
     Password,
     /// A key or a token: it looks like chance.
