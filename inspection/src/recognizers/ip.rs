@@ -111,6 +111,10 @@ pub(crate) fn find_v6(text: &str, group: &Range<usize>, found: &mut Vec<Finding>
     if text[start..dotted].trim_end_matches('.').parse::<Ipv6Addr>().is_ok() {
         end = start + text[start..dotted].trim_end_matches('.').len();
     }
+    // Cut in the middle of what is no address.
+    if text[end..].starts_with('.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
+        return;
+    }
     let word = |at: Option<char>| at.is_some_and(|c| c.is_alphanumeric() || c == '_');
     if word(text[..start].chars().next_back()) || word(text[end..].chars().next()) {
         return;
