@@ -16,6 +16,8 @@ use toml::de::{DeTable, DeValue};
 use super::mistakes::{Mistake, did_you_mean};
 use super::settings::{At, Settings};
 use audit::{AuditTable, SinkTable};
+#[cfg(test)]
+pub(super) use pii::PII_KEYS;
 pub(super) use pii::{PatternTable, PiiTable, TeamTable};
 
 /// What was written, table by table, in the file's order.

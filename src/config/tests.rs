@@ -271,8 +271,8 @@ fn each_mistake_of_the_file_has_its_message() {
         ("[upstream.x]", &["gateway.toml:1: upstream: is not known: did you mean `upstreams`?"]),
         ("[upstreams.x", &["gateway.toml:1: unclosed table, expected `]`: mend the TOML there"]),
         (
-            "\n[teams.ops]\nmodels = []",
-            &["gateway.toml:2: teams: is not in this version: take it out: it would have no effect"],
+            "\n[capabilities]\ncode = []",
+            &["gateway.toml:2: capabilities: is not in this version: take it out: it would have no effect"],
         ),
         (
             "[sinks.x]",
@@ -581,7 +581,7 @@ fn later_settings_are_told_unless_they_ask_for_nothing() {
         ("METRICS_OPEN", "false"),
         ("SIEM_TOKEN", ""),
     ]);
-    assert_eq!(config.unwrap().not_yet, ["PII_REDACTION_ENABLED", "REDIS_URL"]);
+    assert_eq!(config.unwrap().not_yet, ["REDIS_URL"]);
 }
 
 #[test]
@@ -663,8 +663,13 @@ fn every_name_is_documented_and_no_other() {
     let mut documented: Vec<&str> = rows.map(|(name, _)| name).collect();
     let of_upstreams = file::UPSTREAM_KEYS.iter().chain(&file::MODEL_KEYS).copied();
     let of_audit = file::audit::AUDIT_KEYS.iter().chain(&file::audit::SINK_KEYS).copied();
-    let mut known: Vec<&str> =
-        NAMES.iter().map(|(name, _)| *name).chain(of_upstreams).chain(of_audit).collect();
+    let mut known: Vec<&str> = NAMES
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(of_upstreams)
+        .chain(of_audit)
+        .chain(file::PII_KEYS)
+        .collect();
     documented.sort_unstable();
     known.sort_unstable();
     assert_eq!(documented, known);

@@ -8,6 +8,7 @@
 //! | [`pages`] | the description of the API and its page, offline |
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
+//! | [`redact`] | what would be taken out of a text |
 //! | `respond` | headers and bodies of responses |
 
 pub mod audit;
@@ -16,6 +17,7 @@ pub mod inference;
 mod openapi;
 pub mod operations;
 pub mod pages;
+pub mod redact;
 mod respond;
 
 pub use respond::refusal;
@@ -59,10 +61,11 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 9] {
+fn endpoints() -> [Endpoint; 10] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/complete", inference::complete),
+        post("/v1/redact", redact::redact),
         get("/v1/models", operations::models),
         get("/v1/models/{id:.+}", operations::model),
         get("/v1/providers/status", operations::providers_status),
@@ -124,7 +127,7 @@ async fn nothing_here(request: HttpRequest, payload: Payload, gateway: Data<Gate
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 9]> =
+static SERVED: LazyLock<[(&str, &str); 10]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

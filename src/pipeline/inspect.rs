@@ -83,6 +83,13 @@ fn search(
     mut conversation: Conversation,
     external: &[Vec<Finding>],
 ) -> (Conversation, Result<Redacted, Refused>) {
+    let redacted =
+        with_rules(gateway, team, |rules| redact::redact(&mut conversation.leaves(), rules, external));
+    (conversation, redacted)
+}
+
+/// What searches by a team's rules.
+pub fn with_rules<R>(gateway: &Gateway, team: &TeamId, search: impl FnOnce(Rules<'_>) -> R) -> R {
     let Inspector { engine, hash_key, .. } = &gateway.inspector;
     let rules = Rules {
         scan: &|text, found| {
@@ -93,8 +100,7 @@ fn search(
         policy: gateway.config.pii.policy(team),
         hash_key,
     };
-    let redacted = redact::redact(&mut conversation.leaves(), rules, external);
-    (conversation, redacted)
+    search(rules)
 }
 
 impl From<ScanError> for Failure {

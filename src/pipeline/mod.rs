@@ -25,6 +25,7 @@ mod stream;
 pub use call::Told;
 pub use exchange::{Ending, Exchange, Slots};
 pub use failure::Failure;
+pub use inspect::with_rules;
 pub use stream::Answering;
 
 use crate::gateway::{Gateway, Worker};
@@ -117,6 +118,12 @@ pub async fn walk(
             Ok(Served::Held { body: Answering::held(gateway, searching, encoder, id.to_owned()) })
         }
     }
+}
+
+/// The body of a request that is no walk: its type, its bytes and its time, each with a bound.
+pub async fn body(gateway: &Gateway, headers: &HeaderMap, payload: &mut Payload) -> Result<Bytes, Failure> {
+    receive::check_media_type(headers)?;
+    receive::body(payload, headers, &gateway.config.listen).await
 }
 
 /// Proves who calls, and that they may.

@@ -16,6 +16,7 @@
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
+//! | [`personal_data`] | personal data stays inside, and comes back |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
@@ -29,6 +30,7 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod personal_data;
 mod pings;
 mod sdk;
 mod sdk_tools;

@@ -29,6 +29,11 @@ impl Mark {
         Mark { span, kind: Kind::TEXT, action: Action::Redact, score: 0 }
     }
 
+    /// Without what becomes of it.
+    pub(super) fn find(&self) -> Finding {
+        Finding::new(self.kind, self.span.clone(), self.score)
+    }
+
     pub(super) fn is_literal(&self) -> bool {
         self.kind == Kind::TEXT
     }

@@ -31,7 +31,7 @@ pub(in crate::config) struct TeamTable {
     pub pii: Option<PiiTable>,
 }
 
-const PII_KEYS: [&str; 8] =
+pub(in crate::config) const PII_KEYS: [&str; 8] =
     ["enabled", "default", "actions", "images", "audio", "documents", "allow", "patterns"];
 
 const TEAM_PII_KEYS: [&str; 6] = ["enabled", "default", "actions", "images", "audio", "documents"];

@@ -5,7 +5,7 @@ use utoipa::openapi::header::Header;
 use utoipa::openapi::{Object, OpenApi, RefOr, Response, Type};
 
 /// Name, type, and what it says; for answers of models.
-const OF_ANSWERS: [(&str, Type, &str); 10] = [
+const OF_ANSWERS: [(&str, Type, &str); 11] = [
     ("x-request-id", Type::String, "The gateway's id of this request, a UUIDv7."),
     ("x-gateway-provider", Type::String, "Who answered."),
     ("x-gateway-model", Type::String, "The catalog's name of the model that answered."),
@@ -27,6 +27,11 @@ const OF_ANSWERS: [(&str, Type, &str); 10] = [
         "Fields of the request that were not passed on: JSON paths without indices, commas between, 1 KB at most.",
     ),
     (
+        "x-gateway-pii-redacted",
+        Type::Integer,
+        "Places that were replaced before the request went out; absent where the team's requests are not searched.",
+    ),
+    (
         "x-gateway-overhead-us",
         Type::Integer,
         "The gateway's own time in microseconds, waiting for the provider excluded; streams: up to the first byte.",
@@ -44,7 +49,8 @@ pub(super) struct Headers;
 
 impl Modify for Headers {
     fn modify(&self, document: &mut OpenApi) {
-        let posts = document.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
+        let models = document.paths.paths.iter_mut().filter(|(path, _)| *path != "/v1/redact");
+        let posts = models.filter_map(|(_, item)| item.post.as_mut());
         for operation in posts {
             if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
                 for (name, kind, says) in OF_ANSWERS {

@@ -16,6 +16,7 @@ mod errors;
 mod headers;
 mod native;
 mod operations;
+mod redact;
 
 use errors::Errors;
 use headers::Headers;
@@ -34,6 +35,7 @@ use utoipa::{Modify, OpenApi as _};
     paths(
         native::complete,
         chat::chat_completions,
+        redact::redact,
         operations::models,
         operations::model,
         operations::providers_status,

@@ -4,6 +4,7 @@
 use super::errors::NativeError;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Ask a model, in the gateway's own dialect
@@ -291,6 +292,7 @@ pub(super) struct InputAudio {
         "estimated_cost_usd": 0.000290000,
         "cost_is_estimate": false
     },
+    "pii_summary": {"total": 1, "by_type": {"EMAIL_ADDRESS": 1}, "action": "redact"},
     "warnings": [],
     "latency_ms": 813
 }))]
@@ -317,10 +319,29 @@ pub(super) struct Outcome {
     /// Every candidate tried or passed over, in order; the last one answered.
     attempts: Vec<Attempt>,
     usage: CompleteUsage,
+    /// What was found in the request; absent where the team's requests are not searched.
+    #[schema(nullable = false)]
+    pii_summary: Option<PiiSummary>,
     /// What you should know: fields that were dropped, a `team_id` that is not the key's.
     warnings: Vec<String>,
     /// From the request's head to the answer's end, in milliseconds.
     latency_ms: u64,
+}
+
+/// Counts, never a value.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PiiSummary {
+    /// Places that were replaced.
+    total: u32,
+    by_type: BTreeMap<String, u32>,
+    /// The strictest that was done: `none`, `redact`, `hash` or `mask`.
+    action: String,
+    /// Attached files that went out unsearched, by kind.
+    #[schema(nullable = false)]
+    unscanned: Option<BTreeMap<String, u32>>,
+    /// Values that were kept out of addresses in the answer.
+    #[schema(nullable = false)]
+    withheld: Option<u32>,
 }
 
 #[derive(Serialize, ToSchema)]
