@@ -317,10 +317,20 @@ pub(super) struct Outcome {
     /// Every candidate tried or passed over, in order; the last one answered.
     attempts: Vec<Attempt>,
     usage: CompleteUsage,
+    /// Absent while the budget store is away.
+    #[schema(nullable = false)]
+    budget: Option<BudgetLeft>,
     /// What you should know: fields that were dropped, a `team_id` that is not the key's.
     warnings: Vec<String>,
     /// From the request's head to the answer's end, in milliseconds.
     latency_ms: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct BudgetLeft {
+    /// US dollars of the tighter window, nine decimals; null where it is unlimited.
+    #[schema(required = true)]
+    remaining_usd: Option<f64>,
 }
 
 #[derive(Serialize, ToSchema)]
