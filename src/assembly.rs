@@ -1,8 +1,8 @@
 //! The only place where actors, clients, clock and dice are made and joined, and where they are taken
 //! apart again in order.
 
-use crate::config::Engines;
-use crate::config::{self, Config};
+use crate::budget::{House, Settlements, settle_unclosed};
+use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
 use crate::http;
 use crate::identity::Keys;
@@ -14,6 +14,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use gateway_actors::audit::disk::RealDisk;
 use gateway_actors::audit::{self, Audit};
+use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, store};
 use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
 use gateway_actors::scanner::{Scanner, ScannerSettings};
 use gateway_actors::supervision::Tasks;
@@ -22,6 +23,7 @@ use gateway_core::breaker::Rule;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
 use gateway_core::ids::{ModelName, ProviderKind, UpstreamName};
+use gateway_core::ledger::{Ledger, LedgerError};
 use gateway_core::routing::{self, Router, RoutingMistake, ServedModel};
 use gateway_inspection::engine::{self, Engine};
 use gateway_inspection::presidio::Wanted;
@@ -38,6 +40,7 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,6 +53,10 @@ const HEAD: Duration = Duration::from_secs(10);
 const CLOSING: Duration = Duration::from_secs(5);
 /// How long an answer waits for its record. Then it goes out: the record waits on.
 const RECORD: Duration = Duration::from_secs(5);
+/// How long the start waits for a look at the budget store.
+const LOOK: Duration = Duration::from_secs(1);
+/// In the state directory: what was served while the budget store was away.
+const ALLOWANCE: &str = "allowance";
 /// Records that may be queued beside those of open exchanges.
 const SPARE_RECORDS: usize = 1_024;
 
@@ -62,6 +69,10 @@ pub enum StartError {
     Client(#[from] provider::ClientError),
     #[error(transparent)]
     Upstream(#[from] provider::SettingsError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the local allowance in {} (GATEWAY_STATE_DIR) can't be kept: {source}", path.display())]
+    Allowance { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Audit(#[from] audit::StartError),
     #[error("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY do not make a TLS server: {0}")]
@@ -107,7 +118,7 @@ pub fn router(config: &Config) -> Result<Router, StartError> {
 }
 
 /// Makes every part and opens the port. Must be called within an actix system.
-pub fn start(config: Config) -> Result<Serving, StartError> {
+pub async fn start(config: Config) -> Result<Serving, StartError> {
     provider::install_crypto();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dice: Arc<dyn Dice> = Arc::new(SystemDice);
@@ -121,8 +132,15 @@ pub fn start(config: Config) -> Result<Serving, StartError> {
     let analyzer = start_analyzer(&config, &control, &clock, &dice)?;
     let replica = format!("{:08x}", dice.roll() >> 32);
     let audit = start_audit(&config, &replica, &clock, &dice)?;
+    let settlements = Settlements::default();
+    let ledger = open_ledger(&config, &control, &clock).await?;
+    let house =
+        House { budgets: config.budgets.clone(), audit: audit.clone(), replica: Named::cleaned(&replica) };
+    let budget = start_budget(ledger, house, &config, &settlements, &control, (&clock, &dice))?;
     let gateway = Data::new(Gateway {
         audit,
+        budget,
+        settlements,
         keys: Keys::from_config(&config.access),
         router,
         upstreams,
@@ -211,6 +229,66 @@ fn start_audit(
         sinks: kept.sinks.clone(),
     };
     Ok(Audit::start(settings, Arc::new(RealDisk), Arc::clone(clock), Arc::clone(dice))?)
+}
+
+/// The books. A Redis that is away does not keep a gateway from starting; one that would lose books does.
+async fn open_ledger(
+    config: &Config,
+    control: &Arbiter,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Ledger>, StartError> {
+    let ledger = match &config.budgets.store {
+        BudgetStore::Embedded { sync } => {
+            std::fs::create_dir_all(&config.state_dir)?;
+            store::embedded(&config.state_dir, *sync, Arc::clone(clock))?
+        }
+        BudgetStore::Redis { target, wait_replicas } => {
+            store::shared((**target).clone(), *wait_replicas, Arc::clone(clock))
+        }
+    };
+    // Asked where the actor will be, so that a connection is made there.
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let asked = Arc::clone(&ledger);
+    control.spawn(async move {
+        // With the start given up there is nobody to tell.
+        answer.send(tokio::time::timeout(LOOK, asked.health()).await).ok();
+    });
+    match answered.await {
+        Ok(Ok(Err(unfit @ LedgerError::Unfit { .. }))) => return Err(unfit.into()),
+        Ok(Ok(Err(error))) => log::warn!("{error}"),
+        Ok(Ok(Ok(health))) => {
+            health.warnings.iter().for_each(|warning| log::warn!("budget store: {warning}"))
+        }
+        Ok(Err(_)) | Err(_) => log::warn!("the budget store gives no answer yet"),
+    }
+    Ok(ledger)
+}
+
+fn start_budget(
+    ledger: Arc<dyn Ledger>,
+    house: House,
+    config: &Config,
+    settlements: &Settlements,
+    control: &Arbiter,
+    (clock, dice): (&Arc<dyn Clock>, &Arc<dyn Dice>),
+) -> Result<Budget, StartError> {
+    let outage = match &config.budgets.store {
+        BudgetStore::Redis { .. } if config.budgets.serve_without_store => {
+            let path = config.state_dir.join(ALLOWANCE);
+            let opened = std::fs::create_dir_all(&config.state_dir).and_then(|()| Allowance::open(&path));
+            let (allowance, unclosed) = opened.map_err(|source| StartError::Allowance { path, source })?;
+            let unclosed = unclosed.into_iter().map(|gone| settle_unclosed(&gone, &config.budgets));
+            unclosed.for_each(|settle| settlements.push(settle, None));
+            Outage::Allow(Arc::new(allowance))
+        }
+        _ => Outage::Deny,
+    };
+    let (clock, dice) = (Arc::clone(clock), Arc::clone(dice));
+    let budget = Budget::start(ledger, Arc::new(house), outage, &control.handle(), clock, dice);
+    let cursor = Cursor::new(settlements.clone(), budget.clone());
+    // Shutdown waits until nothing is left for it to do.
+    control.spawn(async move { cursor.run().await });
+    Ok(budget)
 }
 
 fn start_upstream(
@@ -346,6 +424,12 @@ async fn stop(gateway: &Gateway, handle: &ServerHandle, tasks: &Tasks) {
     }
     if tokio::time::timeout(CLOSING, gateway.slots.idle()).await.is_err() {
         log::error!(open_exchanges = gateway.slots.open(); "exchanges were left behind");
+    }
+    if tokio::time::timeout(CLOSING, gateway.settlements.settled()).await.is_err() {
+        log::error!(waiting = gateway.settlements.waiting(); "settlements were left behind: their bounds will be charged");
+    }
+    if let Err(error) = gateway.budget.drain(CLOSING).await {
+        log::error!("the budgets' actor did not end: {error}");
     }
     if let Err(error) = gateway.audit.drain(CLOSING).await {
         log::error!("the audit trail's actor did not end: {error}");

@@ -62,7 +62,7 @@ fn serve(environment: &Environment, file: Option<&Path>) -> Outcome {
     logging::start(&config.log);
     warn_of_absent_features(&config);
     actix_rt::System::new().block_on(async {
-        let serving = assembly::start(config)?;
+        let serving = assembly::start(config).await?;
         for address in &serving.addresses {
             log::info!("listening on {address}");
         }

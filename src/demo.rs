@@ -23,7 +23,7 @@ pub fn run(mut environment: Environment, file: Option<&Path>) -> Result<(), Box<
     logging::start(&config.log);
     cli::warn_of_absent_features(&config);
     actix_rt::System::new().block_on(async {
-        let serving = assembly::start(config)?;
+        let serving = assembly::start(config).await?;
         let address = serving.addresses.first().copied();
         if let Some(address) = address {
             std::io::stdout().write_all(welcome(address, &keys).as_bytes())?;

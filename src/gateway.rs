@@ -1,9 +1,11 @@
 //! The parts that every request uses, joined once by `assembly`.
 
+use crate::budget::Settlements;
 use crate::config::Config;
 use crate::identity::Keys;
 use crate::pipeline::Slots;
 use gateway_actors::audit::Audit;
+use gateway_actors::budget::Budget;
 use gateway_actors::provider::{Client, Provider};
 use gateway_actors::scanner::Scanner;
 use gateway_actors::supervision::Tasks;
@@ -29,6 +31,8 @@ pub struct Gateway {
     pub inspector: Inspector,
     pub slots: Arc<Slots>,
     pub audit: Audit,
+    pub budget: Budget,
+    pub settlements: Settlements,
     pub shutdown: Shutdown,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,

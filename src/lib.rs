@@ -5,6 +5,7 @@
 //! | [`cli`] | the commands |
 //! | [`assembly`] | where parts are made and joined, and taken apart again |
 //! | [`gateway`] | the parts that every request uses |
+//! | [`budget`] | what the budgets need of the rest |
 //! | [`pipeline`] | the walk |
 //! | [`http`] | the door |
 //! | [`identity`] | who calls |
@@ -14,6 +15,7 @@
 //! | [`demo`] | the gateway on simulated upstreams |
 
 pub mod assembly;
+pub mod budget;
 pub mod cli;
 pub mod config;
 pub mod demo;

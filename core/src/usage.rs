@@ -29,6 +29,20 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Nothing was reported.
+    pub const NONE: Usage = Usage {
+        input: None,
+        cache_read: None,
+        cache_write_5m: None,
+        cache_write_1h: None,
+        output: None,
+        reasoning: None,
+        audio_input: None,
+        audio_output: None,
+        web_searches: None,
+        service_tier: None,
+    };
+
     /// Takes every counter that `later` names; the rest stays. Usage in streams is cumulative.
     pub fn replace_with(&mut self, later: &Usage) {
         let take = |mine: &mut Option<u64>, theirs: Option<u64>| {

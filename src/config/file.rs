@@ -5,6 +5,7 @@
 
 pub(super) mod audit;
 mod pii;
+pub(super) mod teams;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +19,8 @@ use super::settings::{At, Settings};
 use audit::{AuditTable, SinkTable};
 #[cfg(test)]
 pub(super) use pii::PII_KEYS;
-pub(super) use pii::{PatternTable, PiiTable, TeamTable};
+pub(super) use pii::{PatternTable, PiiTable};
+pub(super) use teams::{RatesTable, TeamTable};
 
 /// What was written, table by table, in the file's order.
 #[derive(Default)]
@@ -133,7 +135,7 @@ fn tables(settings: &mut Settings<'_>, file: &str, text: &str) -> Tables {
         tables.models.push(ModelTable { sound: table.sound && whole, ..table });
     }
     tables.pii = pii::pii(settings, &mut root);
-    tables.teams = pii::teams(settings, &mut root);
+    tables.teams = teams::teams(settings, &mut root);
     tables.audit = audit::audit(settings, &mut root);
     tables.sinks = audit::sinks(settings, &mut root);
     for name in LATER {
@@ -307,15 +309,22 @@ impl<'d> Section<'d> {
         self.value(settings, key, non_empty, &mend)
     }
 
+    fn usd(&mut self, settings: &mut Settings<'_>, key: &'static str) -> Option<At<String>> {
+        let mend = format!("write US dollars as a string, {key} = \"250.00\" or \"unlimited\"");
+        self.value(settings, key, non_empty, &mend)
+    }
+
+    /// A whole number, or a word instead of one.
+    fn count(&mut self, settings: &mut Settings<'_>, key: &'static str) -> Option<At<String>> {
+        let mend = format!("write a plain whole number, {key} = 100, or {key} = \"unlimited\"");
+        self.value(settings, key, |value| decimal(value).or_else(|| non_empty(value)), &mend)
+    }
+
     fn flag(&mut self, settings: &mut Settings<'_>, key: &'static str) -> Option<At<bool>> {
         self.value(settings, key, DeValue::as_bool, &format!("write {key} = true or {key} = false"))
     }
 
     fn integer(&mut self, settings: &mut Settings<'_>, key: &'static str) -> Option<At<String>> {
-        let decimal = |value: &DeValue<'_>| {
-            let integer = value.as_integer().filter(|integer| integer.radix() == 10)?;
-            Some(integer.as_str().trim_start_matches('+').to_owned())
-        };
         self.value(settings, key, decimal, &format!("write a plain whole number, {key} = 100"))
     }
 
@@ -371,6 +380,11 @@ fn pair(wire: &Spanned<toml::de::DeString<'_>>, model: &Value<'_>) -> Option<(St
     let wire = wire.get_ref().trim();
     (!wire.is_empty()).then_some(())?;
     Some((wire.to_owned(), non_empty(model.get_ref())?))
+}
+
+fn decimal(value: &DeValue<'_>) -> Option<String> {
+    let integer = value.as_integer().filter(|integer| integer.radix() == 10)?;
+    Some(integer.as_str().trim_start_matches('+').to_owned())
 }
 
 fn non_empty(value: &DeValue<'_>) -> Option<String> {

@@ -12,6 +12,7 @@
 //! | [`pii`] | what is looked for in requests, and what becomes of it |
 //! | [`access`] | callers' keys as configured |
 //! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
+//! | [`budgets`] | what teams may spend and how fast, and where the books are kept |
 //! | `audit` | the audit trail and its sinks |
 //! | `models` | prices over the catalog's |
 //! | [`mistakes`] | what is wrong, where, and the mend |
@@ -19,6 +20,7 @@
 pub mod access;
 mod audit;
 mod base_url;
+pub mod budgets;
 pub mod env;
 mod file;
 pub mod mistakes;
@@ -37,6 +39,7 @@ use gateway_core::catalog::{Catalog, Override};
 
 pub use access::{Access, TeamKey};
 pub use audit::{Audit, AuditPlace};
+pub use budgets::{BudgetStore, Budgets, TeamBudget};
 pub use env::Environment;
 pub use mistakes::{Mistake, Mistakes};
 pub use pii::{Engines, Pii};
@@ -58,6 +61,7 @@ pub struct Config {
     pub calls: Calls,
     pub pii: Pii,
     pub audit: Audit,
+    pub budgets: Budgets,
     /// In the order of `PROVIDER_PRIORITY`; at least one.
     pub upstreams: Vec<Upstream>,
     /// `[models]`, for [`Catalog::with`].
@@ -84,6 +88,7 @@ impl Config {
             state_dir,
             log: process::log(&mut settings),
             access: access::access(&mut settings, &listen),
+            budgets: budgets::budgets(&mut settings, &tables.teams),
             calls: process::calls(&mut settings),
             pii: pii::pii(&mut settings, tables.pii, &tables.teams),
             upstreams: upstreams::upstreams(&mut settings, tables.upstreams, &catalog),

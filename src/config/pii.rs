@@ -67,22 +67,11 @@ pub(super) fn pii(settings: &mut Settings<'_>, table: PiiTable, teams: &[TeamTab
         .iter()
         .filter_map(|team| {
             let own = policy_of_team(settings, &policy, team)?;
-            Some((team_id(settings, &team.name)?, own))
+            // A name out of pattern is told once, with the budgets.
+            Some((TeamId::new(&team.name.value)?, own))
         })
         .collect();
     Pii { engine, presidio_url, hash_key, settings: searched, policy, teams }
-}
-
-fn team_id(settings: &mut Settings<'_>, name: &At<String>) -> Option<TeamId> {
-    let id = TeamId::new(&name.value);
-    if id.is_none() {
-        settings.wrong(
-            &name.place,
-            "the team's name is out of pattern",
-            "use [a-z0-9][a-z0-9._-]{0,62}: lower case, digits, and . _ - after the first",
-        );
-    }
-    id
 }
 
 fn policy_of_team(settings: &mut Settings<'_>, all: &Policy, team: &TeamTable) -> Option<Policy> {

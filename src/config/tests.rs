@@ -1,6 +1,9 @@
 use std::fs;
 use std::time::Duration;
 
+use gateway_core::ids::TeamId;
+use gateway_core::ledger::{Limit, Rates};
+use gateway_core::money::NanoUsd;
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -78,6 +81,12 @@ fn defaults() {
     assert_eq!(config.calls.request_timeout, Duration::from_secs(600));
     assert_eq!(config.calls.max_body, 67_108_864);
     assert!(!config.access.demo_keys);
+    let limits = config.budgets.of(&TeamId::new("any").unwrap()).limits;
+    let usd = |usd: i64| Limit::AtMost(NanoUsd(usd * 1_000_000_000));
+    assert_eq!((limits.daily, limits.monthly, limits.rates), (usd(10), usd(200), Rates::UNLIMITED));
+    assert!(
+        matches!(config.budgets.store, BudgetStore::Embedded { .. }) && !config.budgets.serve_without_store
+    );
     assert_eq!(config.not_yet, [""; 0]);
     let [anthropic] = config.upstreams.as_slice() else { panic!("{:?}", config.upstreams) };
     assert_eq!(anthropic.base_url, "https://api.anthropic.com");
@@ -126,6 +135,35 @@ fn each_mistake_of_the_environment_has_its_message() {
             &[("UPSTREAM_TOTAL_TIMEOUT_S", "700")],
             "UPSTREAM_TOTAL_TIMEOUT_S: is over REQUEST_TOTAL_TIMEOUT_S (600), which ends the attempt first: lower this \
              one or raise that one",
+        ),
+        (
+            &[("DEFAULT_TEAM_DAILY_BUDGET_USD", "ten")],
+            "DEFAULT_TEAM_DAILY_BUDGET_USD: \"ten\" is no amount: write US dollars like 250.00, at most 9000000, 0 to \
+             block, or unlimited",
+        ),
+        (
+            &[("DEFAULT_TEAM_MONTHLY_BUDGET_USD", "9000001")],
+            "DEFAULT_TEAM_MONTHLY_BUDGET_USD: \"9000001\" is too much: write US dollars like 250.00, at most 9000000, 0 \
+             to block, or unlimited",
+        ),
+        (
+            &[("DEFAULT_TEAM_MAX_PARALLEL", "many")],
+            "DEFAULT_TEAM_MAX_PARALLEL: \"many\" is not a whole number: write a whole number from 0 to 100000000 (0 \
+             blocks; or write unlimited)",
+        ),
+        (
+            &[("REDIS_URL", "http://marker:6379")],
+            "REDIS_URL: must begin with redis://, rediss://, redis+sentinel://, redis+cluster://, rediss+sentinel:// or \
+             rediss+cluster://: write redis://HOST:6379, for one",
+        ),
+        (
+            &[("BUDGET_STORE_WAIT_REPLICAS", "1")],
+            "BUDGET_STORE_WAIT_REPLICAS: is set, but REDIS_URL is not: set both, or take it out: a lone gateway has no \
+             replicas",
+        ),
+        (
+            &[("BUDGET_STORE_FAILURE", "alow")],
+            "BUDGET_STORE_FAILURE: \"alow\" is not known: did you mean `allow`?",
         ),
         (&[("LOG_FORMAT", "jsn")], "LOG_FORMAT: \"jsn\" is not known: did you mean `json`?"),
         (&[("LOG_FORMAT", "xml")], "LOG_FORMAT: \"xml\" is not known: known are text, json"),
@@ -271,8 +309,17 @@ fn each_mistake_of_the_file_has_its_message() {
         ("[upstream.x]", &["gateway.toml:1: upstream: is not known: did you mean `upstreams`?"]),
         ("[upstreams.x", &["gateway.toml:1: unclosed table, expected `]`: mend the TOML there"]),
         (
-            "\n[capabilities]\ncode = []",
-            &["gateway.toml:2: capabilities: is not in this version: take it out: it would have no effect"],
+            "[teams.ops]\ndaily_limit_usd = 5\nmonthly_limit_usd = \"-1\"\nmax_parallel = 1.5\nmodels = []",
+            &[
+                "gateway.toml:2: teams.ops.daily_limit_usd: is an integer of another form: write US dollars as a string, \
+                 daily_limit_usd = \"250.00\" or \"unlimited\"",
+                "gateway.toml:4: teams.ops.max_parallel: is a float: write a plain whole number, max_parallel = 100, or \
+                 max_parallel = \"unlimited\"",
+                "gateway.toml:5: teams.ops.models: is not known: known are daily_limit_usd, monthly_limit_usd, \
+                 requests_per_minute, tokens_per_minute, max_parallel, pii, per_key",
+                "gateway.toml:3: teams.ops.monthly_limit_usd: \"-1\" is no amount: write US dollars like 250.00, at most \
+                 9000000, 0 to block, or unlimited",
+            ],
         ),
         (
             "[sinks.x]",
@@ -577,11 +624,11 @@ fn later_settings_are_told_unless_they_ask_for_nothing() {
     let config = load(&[
         ("PII_REDACTION_ENABLED", "true"),
         ("INJECTION_ACTION", "off"),
-        ("REDIS_URL", "redis://localhost"),
+        ("OIDC_ISSUER", "https://login.example"),
         ("METRICS_OPEN", "false"),
         ("SIEM_TOKEN", ""),
     ]);
-    assert_eq!(config.unwrap().not_yet, ["REDIS_URL"]);
+    assert_eq!(config.unwrap().not_yet, ["OIDC_ISSUER"]);
 }
 
 #[test]
@@ -662,11 +709,13 @@ fn every_name_is_documented_and_no_other() {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let mut documented: Vec<&str> = rows.map(|(name, _)| name).collect();
     let of_upstreams = file::UPSTREAM_KEYS.iter().chain(&file::MODEL_KEYS).copied();
+    let of_teams = file::teams::TEAM_KEYS.iter().copied();
     let of_audit = file::audit::AUDIT_KEYS.iter().chain(&file::audit::SINK_KEYS).copied();
     let mut known: Vec<&str> = NAMES
         .iter()
         .map(|(name, _)| *name)
         .chain(of_upstreams)
+        .chain(of_teams)
         .chain(of_audit)
         .chain(file::PII_KEYS)
         .collect();

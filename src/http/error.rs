@@ -1,6 +1,7 @@
 //! The one place where a failure becomes a status, a code and words (docs/api.md lists the codes).
 //! Messages name the field and the mend; none repeats a prompt, an upstream's text or a key.
 
+use super::limits;
 use crate::pipeline::Failure;
 use gateway_core::fault::FaultClass;
 use gateway_core::routing::PlanError;
@@ -19,22 +20,25 @@ pub enum Code {
     UnpricedModel,
     ProviderNotFound,
     InvalidApiKey,
+    BudgetExceeded,
     Forbidden,
     ModelNotFound,
     NotFound,
     BodyTooLarge,
     UnsupportedMediaType,
+    RateLimited,
     UpstreamFailed,
     UpstreamMisconfigured,
     NoProviderAvailable,
     Overloaded,
+    BudgetUnavailable,
     InspectionUnavailable,
     UpstreamTimeout,
 }
 
 impl Code {
     /// In the order of their statuses.
-    pub const ALL: [Code; 19] = [
+    pub const ALL: [Code; 22] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::Unsupported,
@@ -43,15 +47,18 @@ impl Code {
         Code::UnpricedModel,
         Code::ProviderNotFound,
         Code::InvalidApiKey,
+        Code::BudgetExceeded,
         Code::Forbidden,
         Code::ModelNotFound,
         Code::NotFound,
         Code::BodyTooLarge,
         Code::UnsupportedMediaType,
+        Code::RateLimited,
         Code::UpstreamFailed,
         Code::UpstreamMisconfigured,
         Code::NoProviderAvailable,
         Code::Overloaded,
+        Code::BudgetUnavailable,
         Code::InspectionUnavailable,
         Code::UpstreamTimeout,
     ];
@@ -75,15 +82,18 @@ impl Code {
             Code::UnpricedModel => (400, "unpriced_model"),
             Code::ProviderNotFound => (400, "provider_not_found"),
             Code::InvalidApiKey => (401, "invalid_api_key"),
+            Code::BudgetExceeded => (402, "budget_exceeded"),
             Code::Forbidden => (403, "forbidden"),
             Code::ModelNotFound => (404, "model_not_found"),
             Code::NotFound => (404, "not_found"),
             Code::BodyTooLarge => (413, "body_too_large"),
             Code::UnsupportedMediaType => (415, "unsupported_media_type"),
+            Code::RateLimited => (429, "rate_limited"),
             Code::UpstreamFailed => (502, "upstream_failed"),
             Code::UpstreamMisconfigured => (502, "upstream_misconfigured"),
             Code::NoProviderAvailable => (503, "no_provider_available"),
             Code::Overloaded => (503, "overloaded"),
+            Code::BudgetUnavailable => (503, "budget_unavailable"),
             Code::InspectionUnavailable => (503, "inspection_unavailable"),
             Code::UpstreamTimeout => (504, "upstream_timeout"),
         }
@@ -115,6 +125,9 @@ fn code(failure: &Failure) -> Code {
             Refused::Full(_) => Code::BodyTooLarge,
         },
         Failure::NotInspected => Code::InspectionUnavailable,
+        Failure::OverBudget(_) => Code::BudgetExceeded,
+        Failure::RateLimited(_) => Code::RateLimited,
+        Failure::BudgetUnavailable { .. } => Code::BudgetUnavailable,
         Failure::Overgrown => Code::UpstreamFailed,
         Failure::Refused { .. } => Code::InvalidField,
         Failure::ContextTooLong => Code::ContextTooLong,
@@ -126,7 +139,7 @@ fn code(failure: &Failure) -> Code {
         Failure::CutShort { class: FaultClass::Timeout } => Code::UpstreamTimeout,
         Failure::CutShort { .. } => Code::UpstreamFailed,
         Failure::NoneAvailable { .. } => Code::NoProviderAvailable,
-        Failure::NotFound | Failure::MethodNotAllowed => Code::NotFound,
+        Failure::TeamUnknown | Failure::NotFound | Failure::MethodNotAllowed => Code::NotFound,
     }
 }
 
@@ -171,6 +184,11 @@ fn message(failure: &Failure) -> String {
         Failure::NotInspected => {
             "the request could not be searched for personal data, so it was not sent: try again".to_owned()
         }
+        Failure::OverBudget(refused) => limits::over_budget(refused),
+        Failure::RateLimited(limited) => limits::rate_limited(limited),
+        Failure::BudgetUnavailable { .. } => {
+            "the budget could not be asked, so the request was not sent: try again shortly".to_owned()
+        }
         Failure::Overgrown => {
             "the answer grew beyond its bound when your own values were put back: ask for less".to_owned()
         }
@@ -196,6 +214,9 @@ fn message(failure: &Failure) -> String {
             let told: Vec<String> =
                 attempts.iter().map(|a| format!("{}/{}: {}", a.provider, a.model, a.outcome)).collect();
             format!("no provider could answer ({}): try again later", told.join(", "))
+        }
+        Failure::TeamUnknown => {
+            "no team has that name: configure it as [teams.NAME], or give it a key".to_owned()
         }
         Failure::NotFound => "there is nothing at this path: see /docs".to_owned(),
         Failure::MethodNotAllowed => "this path does not take that method: see /docs".to_owned(),
@@ -242,7 +263,10 @@ fn field(failure: &Failure) -> Option<String> {
 fn retry_after(failure: &Failure) -> Option<u64> {
     let wait = match failure {
         Failure::Overloaded | Failure::Stopping | Failure::NotInspected => Duration::from_secs(1),
-        Failure::NoneAvailable { retry_after, .. } => *retry_after,
+        Failure::NoneAvailable { retry_after, .. } | Failure::BudgetUnavailable { retry_after } => {
+            *retry_after
+        }
+        Failure::RateLimited(limited) => limited.retry_after?,
         Failure::OneFailed { retry_after, .. } => (*retry_after)?,
         _ => return None,
     };

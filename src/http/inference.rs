@@ -1,6 +1,6 @@
 //! Requests to models. Dialects differ in their codec alone; the walk is one.
 
-use super::{error, respond};
+use super::respond;
 use crate::gateway::{Gateway, Worker, request_id};
 use crate::pipeline::{self, Dialect};
 use actix_web::web::{Data, Payload};
@@ -39,8 +39,6 @@ async fn infer(
     let id = request_id(&*gateway.clock, &*gateway.dice);
     match pipeline::walk(&gateway, &worker, dialect, &id, &request, &mut payload).await {
         Ok(served) => respond::served(served, &id),
-        Err(failure) => {
-            respond::unread(respond::failed(dialect.codec, &error::describe(&failure, &id)), payload)
-        }
+        Err(failure) => respond::unread(respond::failed(dialect.codec, &failure, &id), payload),
     }
 }

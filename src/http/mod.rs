@@ -5,20 +5,25 @@
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
 //! | [`audit`] | the newest audit records |
+//! | [`budgets`], [`usage`] | what teams may spend, and what they used |
 //! | [`pages`] | the description of the API and its page, offline |
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
 //! | [`redact`] | what would be taken out of a text |
+//! | `limits` | what is told of budgets and rate limits |
 //! | `respond` | headers and bodies of responses |
 
 pub mod audit;
+pub mod budgets;
 pub mod error;
 pub mod inference;
+mod limits;
 mod openapi;
 pub mod operations;
 pub mod pages;
 pub mod redact;
 mod respond;
+pub mod usage;
 
 pub use respond::refusal;
 
@@ -61,7 +66,7 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 10] {
+fn endpoints() -> [Endpoint; 15] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/complete", inference::complete),
@@ -70,6 +75,11 @@ fn endpoints() -> [Endpoint; 10] {
         get("/v1/models/{id:.+}", operations::model),
         get("/v1/providers/status", operations::providers_status),
         get("/v1/audit/recent", audit::recent),
+        get("/v1/budget/{team}", budgets::one),
+        Endpoint { path: "/v1/budget/{team}", method: "PUT", route: web::put().to(budgets::put) },
+        Endpoint { path: "/v1/budget/{team}", method: "DELETE", route: web::delete().to(budgets::delete) },
+        get("/v1/budgets", budgets::all),
+        get("/v1/usage", usage::usage),
         get("/health", operations::health),
         get("/health/live", operations::live),
         get("/health/ready", operations::ready),
@@ -109,25 +119,33 @@ async fn nothing_here(request: HttpRequest, payload: Payload, gateway: Data<Gate
     }
     let known = Credentials::from_headers(request.headers()).and_then(|found| gateway.keys.identify(found));
     let path = request.path();
-    let allowed = SERVED.iter().find(|(served, _)| match served.split_once('{') {
-        Some((before, _)) => path.starts_with(before),
-        None => path == *served,
-    });
-    let failure = match (known, allowed) {
-        (Err(denied), _) => Failure::Denied(denied),
-        (Ok(_), Some(_)) => Failure::MethodNotAllowed,
-        (Ok(_), None) => Failure::NotFound,
+    let allowed = allowed(path);
+    let failure = match known {
+        Err(denied) => Failure::Denied(denied),
+        Ok(_) if allowed.is_empty() => Failure::NotFound,
+        Ok(_) => Failure::MethodNotAllowed,
     };
     let mut response = refusal(&gateway, envelope(path), &failure);
-    if let (Failure::MethodNotAllowed, Some((_, method))) = (&failure, allowed) {
+    if let (Failure::MethodNotAllowed, Ok(methods)) = (&failure, HeaderValue::try_from(allowed)) {
         // RFC 9110 §15.5.6: a 405 names the methods that are allowed.
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
+        response.headers_mut().insert(ALLOW, methods);
     }
     respond::unread(response, payload)
 }
 
+/// The methods of a path, with commas between; empty where nothing is served there.
+fn allowed(path: &str) -> String {
+    let is_here = |served: &str| match served.split_once('{') {
+        Some((before, _)) => path.starts_with(before),
+        None => path == served,
+    };
+    let methods: Vec<&str> =
+        SERVED.iter().filter(|(served, _)| is_here(served)).map(|(_, method)| *method).collect();
+    methods.join(", ")
+}
+
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 10]> =
+static SERVED: LazyLock<[(&str, &str); 15]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -30,8 +30,8 @@ pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> H
         .iter()
         .map(|status| provider(status, models.get(status.name.as_str()).map_or(&[], Vec::as_slice)))
         .collect();
-    let audit = gateway.audit.vitals();
-    let actors: Vec<Value> = statuses.iter().map(|status| &status.actor).chain([&audit]).map(actor).collect();
+    let others = [gateway.budget.vitals(), gateway.audit.vitals()];
+    let actors: Vec<Value> = statuses.iter().map(|status| &status.actor).chain(&others).map(actor).collect();
     respond::json(
         &gateway,
         HttpResponse::Ok(),
@@ -155,6 +155,16 @@ pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
         })
         .collect();
     let stopping = gateway.shutdown.has_begun();
+    let store = gateway.budget.store();
+    // Open probes learn that it fails; why, which may name a host, stands in the log.
+    let budget = json!({
+        "state": match (&store.error, store.term) {
+            (Some(_), _) => "unavailable",
+            (None, None) => "unknown",
+            (None, Some(_)) => "ready",
+        },
+        "warnings": store.warnings,
+    });
     let response = if stopping { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
     respond::json(
         &gateway,
@@ -162,6 +172,7 @@ pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
         &json!({
             "status": if stopping { "stopping" } else { "ready" },
             "providers": providers,
+            "budget": budget,
             "open_exchanges": gateway.slots.open(),
         }),
     )

@@ -1,6 +1,6 @@
 //! `POST /v1/redact`: what would be taken out of a text, for who wants to try it. Nothing is sent or kept.
 
-use super::{error, respond};
+use super::respond;
 use crate::gateway::{Gateway, request_id};
 use crate::identity::{Principal, Scopes};
 use crate::pipeline::{self, Failure, identify};
@@ -32,7 +32,7 @@ pub async fn redact(request: HttpRequest, mut payload: Payload, gateway: Data<Ga
         Ok(value) => respond::json(&gateway, HttpResponse::Ok(), &value),
         Err(failure) => {
             let id = request_id(&*gateway.clock, &*gateway.dice);
-            respond::unread(respond::failed(&Native, &error::describe(&failure, &id)), payload)
+            respond::unread(respond::failed(&Native, &failure, &id), payload)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Responses: our own headers, and no upstream's.
 
-use super::error;
+use super::{error, limits};
 use crate::gateway::{Gateway, request_id};
 use crate::pipeline::{Failure, Served, Told};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -11,7 +11,7 @@ use actix_web::http::header::{
 use actix_web::web::Payload;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
-use gateway_wire::{ErrorBody, Inbound};
+use gateway_wire::Inbound;
 use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -73,6 +73,9 @@ fn tell(response: &mut HttpResponseBuilder, told: &Told) {
     if let Some(bound) = told.max_output {
         response.insert_header((MAX_OUTPUT, bound));
     }
+    if let Some(standing) = &told.standing {
+        limits::tell(response, standing);
+    }
     if !told.dropped.is_empty() {
         put(response, DROPPED, &joined(&told.dropped));
     }
@@ -103,16 +106,18 @@ fn put(response: &mut HttpResponseBuilder, name: HeaderName, value: &str) {
 /// An error that has no request id yet.
 pub fn refusal(gateway: &Gateway, dialect: &dyn Inbound, failure: &Failure) -> HttpResponse {
     let id = request_id(&*gateway.clock, &*gateway.dice);
-    failed(dialect, &error::describe(failure, &id))
+    failed(dialect, failure, &id)
 }
 
-pub(super) fn failed(dialect: &dyn Inbound, error: &ErrorBody) -> HttpResponse {
+pub(super) fn failed(dialect: &dyn Inbound, failure: &Failure, id: &str) -> HttpResponse {
+    let error = error::describe(failure, id);
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     put(&mut response, REQUEST_ID, &error.request_id);
     if let Some(seconds) = error.retry_after_s {
         response.insert_header((RETRY_AFTER, seconds));
     }
+    limits::tell_failure(&mut response, failure);
     if status == StatusCode::UNAUTHORIZED {
         // RFC 9110 §15.5.2: a 401 names a scheme. No browser asks its user for this one.
         response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
@@ -122,7 +127,7 @@ pub(super) fn failed(dialect: &dyn Inbound, error: &ErrorBody) -> HttpResponse {
     }
     response
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .body(dialect.error(error))
+        .body(dialect.error(&error))
 }
 
 /// An answer of our own making, as JSON.

@@ -46,6 +46,11 @@ impl Keys {
         self.by_prefix.entry(prefix).or_default().push((fingerprint, principal));
     }
 
+    /// Teams that have a key.
+    pub fn teams(&self) -> impl Iterator<Item = &TeamId> {
+        self.by_prefix.values().flatten().map(|(_, principal)| &principal.team)
+    }
+
     /// # Errors
     /// [`Denied::Unknown`], where no such key is here.
     pub fn identify(&self, credentials: Credentials<'_>) -> Result<Principal, Denied> {

@@ -1,21 +1,23 @@
 //! Calls candidates in order until one answers. Each attempt has one permit and reports once.
 
 use super::Dialect;
+use super::admit;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::inspect::Inspected;
 use super::restore::Restoring;
+use super::settle::{Charge, Consumed, Standing, UnderWay};
 use crate::gateway::{Gateway, Upstream, Worker};
 use gateway_actors::provider::{Call, Client, Limits, Outcome, Permit, Refusal, Reply};
 use gateway_actors::supervision::Tasks;
-use gateway_core::catalog::{Ability, ServiceTier, cost};
+use gateway_core::catalog::{Ability, Bound, Prompt, ServiceTier, bound};
 use gateway_core::conversation::{Conversation, Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::finding::Summary;
+use gateway_core::ledger;
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::{Candidate, Route};
-use gateway_core::usage::Usage;
-use gateway_wire::{Attempt, Facts, Outbound, Target, names};
+use gateway_wire::{Attempt, Budget, Facts, Outbound, Target, names};
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
@@ -56,6 +58,7 @@ pub(super) struct Calling {
     tasks: Tasks,
     pub conversation: Conversation,
     asked_tier: Option<ServiceTier>,
+    prompt: Prompt,
     plan: Vec<Candidate>,
     stream: bool,
     shows_thinking: bool,
@@ -87,6 +90,7 @@ impl Calling {
             client: worker.client.clone(),
             tasks: worker.tasks.clone(),
             asked_tier: asked.conversation.sampling.service_tier,
+            prompt: Prompt::of(&asked.conversation),
             conversation: asked.conversation,
             plan,
             stream: asked.stream,
@@ -105,7 +109,7 @@ impl Calling {
 
     /// Tries candidates until one answers. `start` sends an attempt and reports a failed one; the
     /// exchange comes back, unless the caller vanishes meanwhile.
-    pub(super) async fn first<T: 'static>(
+    pub(super) async fn first<T: Consumed + 'static>(
         &mut self,
         mut exchange: Exchange,
         start: fn(Attempting) -> Sent<T>,
@@ -124,6 +128,15 @@ impl Calling {
                 if began >= self.deadline {
                     return (exchange, Err(self.exhausted()));
                 }
+                let bound = self.bound(index);
+                let gateway = Arc::clone(&self.gateway);
+                if let Err(word) = admit::raise(&gateway, &mut exchange, &bound).await {
+                    // The permit was not used, and no other candidate is tried: money is the caller's to find.
+                    drop(permit);
+                    self.note(index, word, None, began);
+                    return (exchange, Err(self.exhausted()));
+                }
+                exchange.bill.begins(self.under_way(index, bound), index > 0);
                 let sent = start(self.attempt(index, permit));
                 let (result, waited) = if self.stream {
                     sent.await
@@ -146,6 +159,7 @@ impl Calling {
                     }
                     Err(fault) => {
                         self.note(index, fault.word(), fault.status, began);
+                        exchange.bill.failed(&fault);
                         if let Some(failure) = self.stops_at(&fault) {
                             return (exchange, Err(failure));
                         }
@@ -169,11 +183,30 @@ impl Calling {
         &self.gateway.upstreams[self.plan[index].upstream]
     }
 
-    /// Asks for the caller's tier where this candidate has a price for it: else its cost would not be known.
-    fn choose_tier(&mut self, index: usize) {
+    /// The first candidate, and the most that one attempt on it can cost.
+    pub(super) fn first_bound(&self) -> (ledger::Route, Bound) {
+        let route = &self.plan[0].route;
+        let name = ledger::Route { provider: route.upstream.clone(), model: route.model.clone() };
+        (name, self.bound(0))
+    }
+
+    fn bound(&self, index: usize) -> Bound {
+        bound(&self.plan[index], &self.prompt, self.tier(index))
+    }
+
+    fn under_way(&self, index: usize, bound: Bound) -> UnderWay {
+        let route = Arc::clone(&self.plan[index].route);
+        UnderWay { route, tier: self.tier(index), bound, stream: self.stream }
+    }
+
+    /// The caller's tier where this candidate has a price for it: else its cost would not be known.
+    fn tier(&self, index: usize) -> Option<ServiceTier> {
         let price = &self.plan[index].route.price;
-        let priced = |tier: &ServiceTier| *tier == ServiceTier::Standard || price.lists(*tier);
-        let chosen = self.asked_tier.filter(priced);
+        self.asked_tier.filter(|tier| *tier == ServiceTier::Standard || price.lists(*tier))
+    }
+
+    fn choose_tier(&mut self, index: usize) {
+        let chosen = self.tier(index);
         if chosen != self.asked_tier && !self.dropped.iter().any(|known| known == "service_tier") {
             self.dropped.push(Cow::Borrowed("service_tier"));
         }
@@ -295,23 +328,6 @@ impl Calling {
         &self.plan[self.chosen]
     }
 
-    /// What the answer consumed and costs: as reported, else as much of it as we can see, at its bound.
-    pub(super) fn charge(&self, reported: &Usage, received_bytes: u64) -> Charge {
-        let route = &self.candidate().route;
-        let asked = self.conversation.sampling.service_tier;
-        let mut usage = *reported;
-        let estimate = !usage.is_reported();
-        if usage.input.is_none() {
-            let bytes = self.conversation.text_bytes();
-            usage.input = Some(route.window.map_or(bytes, |window| bytes.min(window)));
-        }
-        if usage.output.is_none() {
-            usage.output = Some(received_bytes);
-        }
-        let tier = usage.service_tier.or(asked).unwrap_or(ServiceTier::Standard);
-        Charge { usage, cost: cost(&route.price, &usage, tier), estimate }
-    }
-
     /// What puts the caller's own values back into this candidate's answer; none where none was taken out.
     pub(super) fn restoring(&self) -> Option<Restoring> {
         Restoring::new(self.inspected.taken.as_ref(), self.candidate().route.kind)
@@ -322,9 +338,9 @@ impl Calling {
     }
 
     /// What the response headers say.
-    pub(super) fn told(&self, elapsed: Duration, cost: Option<NanoUsd>) -> Told {
+    pub(super) fn told(&self, exchange: &Exchange, cost: Option<NanoUsd>) -> Told {
         let candidate = self.candidate();
-        let overhead = elapsed.saturating_sub(self.waited);
+        let overhead = exchange.elapsed().saturating_sub(self.waited);
         Told {
             route: Arc::clone(&candidate.route),
             fallback: self.chosen > 0,
@@ -333,18 +349,15 @@ impl Calling {
             max_output: candidate.output_was_bounded.then_some(candidate.output_bound),
             dropped: self.dropped.clone(),
             pii_redacted: self.inspected.summary.as_ref().map(Summary::total),
+            standing: exchange.bill.standing(),
             overhead_us: micros(overhead),
         }
     }
 
     /// What the caller is told beside the answer.
-    pub(super) fn facts<'a>(
-        &'a self,
-        exchange: &'a Exchange,
-        elapsed: Duration,
-        charge: &'a Charge,
-    ) -> Facts<'a> {
+    pub(super) fn facts<'a>(&'a self, exchange: &'a Exchange, charge: &'a Charge) -> Facts<'a> {
         let candidate = self.candidate();
+        let elapsed = exchange.elapsed();
         let overhead = elapsed.saturating_sub(self.waited);
         Facts {
             request_id: &exchange.id,
@@ -360,6 +373,7 @@ impl Calling {
             dropped: &self.dropped,
             warnings: &self.warnings,
             pii: self.inspected.summary.as_ref(),
+            budget: exchange.bill.standing().map(|standing| Budget { remaining: standing.remaining }),
             latency_ms: millis(elapsed),
             overhead_us: micros(overhead),
         }
@@ -377,13 +391,9 @@ pub struct Told {
     pub dropped: Vec<Cow<'static, str>>,
     /// Places that were replaced; `None` where nothing was searched.
     pub pii_redacted: Option<u32>,
+    /// `None` while the ledger is away.
+    pub standing: Option<Standing>,
     pub overhead_us: u64,
-}
-
-pub(super) struct Charge {
-    pub usage: Usage,
-    pub cost: NanoUsd,
-    pub estimate: bool,
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {
@@ -395,14 +405,14 @@ fn micros(duration: Duration) -> u64 {
 }
 
 /// A JSON call under way: its usage is real money, so it goes on when the caller has gone.
-struct Drain<T: 'static> {
+struct Drain<T: Consumed + 'static> {
     /// The call, and the exchange that it belongs to; none once it is over.
     under_way: Option<(Sent<T>, Exchange)>,
     gateway: Arc<Gateway>,
     tasks: Tasks,
 }
 
-impl<T> Future for Drain<T> {
+impl<T: Consumed> Future for Drain<T> {
     type Output = (Exchange, (Result<T, Fault>, Duration));
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Self::Output> {
@@ -413,19 +423,27 @@ impl<T> Future for Drain<T> {
     }
 }
 
-impl<T> Drop for Drain<T> {
+impl<T: Consumed> Drop for Drain<T> {
     fn drop(&mut self) {
-        let Some((sent, exchange)) = self.under_way.take() else { return };
+        let Some((sent, mut exchange)) = self.under_way.take() else { return };
         let gateway = Arc::clone(&self.gateway);
         // The exchange goes with it: its slot is held, and its end is told, when the answer is there.
         self.tasks.spawn(async move {
             let came = tokio::select! {
                 biased;
-                answer = tokio::time::timeout(DRAIN, sent) => answer.is_ok(),
-                () = gateway.shutdown.grace_over() => false,
+                answer = tokio::time::timeout(DRAIN, sent) => answer.ok(),
+                () = gateway.shutdown.grace_over() => None,
             };
-            if !came {
-                log::debug!(request_id = exchange.id.as_str(); "the answer of a call whose caller had gone did not come in time");
+            match came {
+                Some((Ok(answer), _)) => {
+                    let (reported, received) = answer.consumed();
+                    exchange.bill.charge(&reported, received);
+                }
+                Some((Err(fault), _)) => exchange.bill.failed(&fault),
+                // Its bill is the bound.
+                None => {
+                    log::debug!(request_id = exchange.id.as_str(); "the answer of a call whose caller had gone did not come in time");
+                }
             }
         });
     }

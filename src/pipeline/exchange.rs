@@ -1,6 +1,7 @@
 //! One request of a known caller, from identify to its end: the guard that holds a slot and says once
 //! how it ended, whichever way that is.
 
+use super::settle::Bill;
 use crate::identity::Principal;
 use gateway_core::clock::Clock;
 use std::sync::Arc;
@@ -76,6 +77,8 @@ pub struct Exchange {
     pub started: Instant,
     /// Since the Unix epoch.
     pub started_unix: Duration,
+    /// Settled with the ending.
+    pub bill: Bill,
     clock: Arc<dyn Clock>,
     ending: Ending,
     stream: bool,
@@ -95,6 +98,7 @@ impl Exchange {
             principal,
             started: clock.now(),
             started_unix: clock.unix(),
+            bill: Bill::default(),
             clock: Arc::clone(clock),
             ending: Ending::Cancelled,
             stream: false,
@@ -118,6 +122,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.bill.settle(self.ending, self.elapsed());
         log::debug!(
             request_id = self.id.as_str(),
             team = self.principal.team.as_str(),

@@ -2,6 +2,7 @@
 
 use crate::identity::Denied;
 use gateway_core::fault::FaultClass;
+use gateway_core::ledger::{RateLimited, Refused};
 use gateway_core::routing::PlanError;
 use gateway_inspection::restore::Overgrown;
 use gateway_wire::{Attempt, Malformed};
@@ -32,6 +33,13 @@ pub enum Failure {
     KeptIn(gateway_inspection::redact::Refused),
     /// The search for personal data failed: nothing goes out unsearched.
     NotInspected,
+    /// A window of the team's budget that the request's worst case does not fit into.
+    OverBudget(Refused),
+    RateLimited(RateLimited),
+    /// The budget store gives no answer.
+    BudgetUnavailable {
+        retry_after: Duration,
+    },
     /// An answer grew without bound when the caller's own values were put back.
     Overgrown,
     /// The upstream refused the request as the caller's mistake.
@@ -59,6 +67,8 @@ pub enum Failure {
     },
     /// `GET /v1/models/{id}` for a name that no route has.
     ModelNotListed,
+    /// A team that is neither configured nor has a key or books.
+    TeamUnknown,
     NotFound,
     MethodNotAllowed,
 }

@@ -1,10 +1,12 @@
 //! The upstream's half of a streamed answer: bytes to events, and the wait for the first content.
 
 use super::call::{Attempting, Sent, accepted};
+use super::settle::{Consumed, of_events};
 use gateway_actors::provider::{Limits, Outcome, Permit, Reply};
 use gateway_core::clock::Clock;
 use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
+use gateway_core::usage::Usage;
 use gateway_wire::sse::Parser;
 use gateway_wire::{Decode, names};
 use std::collections::VecDeque;
@@ -36,6 +38,12 @@ impl Live {
             }
             ready!(self.upstream.poll_events(cx, &mut self.events))?;
         }
+    }
+}
+
+impl Consumed for Live {
+    fn consumed(&self) -> (Usage, u64) {
+        of_events(&self.events)
     }
 }
 

@@ -1,17 +1,20 @@
-//! The walk of a request, step by step (docs/architecture.md): identify → decode → plan → inspect → call →
-//! restore → encode. Money finds its place between inspect and call, the record after it.
+//! The walk of a request, step by step (docs/architecture.md): identify → decode → plan → inspect → admit →
+//! call → restore → settle → encode.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`exchange`] | the guard of one request, from identify to its end |
 //! | [`receive`] | the body, bounded in bytes and time |
 //! | `inspect`, `analyze` | personal data and secrets taken out; another engine asked for them |
+//! | `admit` | the budget's leave, before anything is sent |
 //! | `call` | candidates tried in order, until one answers |
 //! | `live` | the upstream's half of a stream, its opening frames held until content |
 //! | `restore` | the caller's own values put back |
+//! | `settle` | what a request costs, however it ends |
 //! | [`stream`] | a stream on its way to the caller |
 //! | [`failure`] | why a request got no answer |
 
+mod admit;
 mod analyze;
 mod call;
 mod exchange;
@@ -20,12 +23,14 @@ mod inspect;
 mod live;
 mod receive;
 mod restore;
+mod settle;
 mod stream;
 
 pub use call::Told;
 pub use exchange::{Ending, Exchange, Slots};
 pub use failure::Failure;
 pub use inspect::with_rules;
+pub use settle::Standing;
 pub use stream::Answering;
 
 use crate::gateway::{Gateway, Worker};
@@ -39,6 +44,7 @@ use call::Calling;
 use gateway_core::conversation::Event;
 use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
+use settle::Consumed;
 use std::sync::Arc;
 
 /// A caller's dialect: its codec, and what it allows the plan.
@@ -89,6 +95,9 @@ pub async fn walk(
     };
     let (stream, include_usage) = (asked.stream, asked.include_usage);
     let calling = Calling::new(gateway, worker, asked, plan, inspected, dialect, &exchange);
+    if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
+        return Err(ended(exchange, failure));
+    }
     if !stream {
         return tokio::select! {
             biased;
@@ -110,7 +119,7 @@ pub async fn walk(
     };
     match found {
         Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
-            let told = calling.told(exchange.elapsed(), None);
+            let told = calling.told(&exchange, None);
             Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
         }
         Ok(stream::Found { exchange, result: Err(failure), .. }) => Err(ended(exchange, failure)),
@@ -177,15 +186,14 @@ async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect)
         Ok(events) => events,
         Err(failure) => return Err(ended(exchange, failure)),
     };
-    let received: u64 = events.iter().map(Event::shown_bytes).sum();
+    let (reported, received) = events.consumed();
+    let charge = exchange.bill.charge(&reported, received);
     let whole = match restored(&mut calling, events) {
         Ok(whole) => whole,
         Err(failure) => return Err(ended(exchange, failure)),
     };
-    let charge = calling.charge(&whole.usage, received);
-    let elapsed = exchange.elapsed();
-    let body = dialect.codec.answer(&whole, &calling.facts(&exchange, elapsed, &charge));
-    let told = calling.told(elapsed, Some(charge.cost));
+    let body = dialect.codec.answer(&whole, &calling.facts(&exchange, &charge));
+    let told = calling.told(&exchange, Some(charge.cost));
     exchange.ends(Ending::Answered);
     Ok(Served::Whole { body, told })
 }

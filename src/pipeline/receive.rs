@@ -15,7 +15,7 @@ pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// Reads all of it. A length that is announced too large is refused before a byte is read.
-pub(super) async fn body(
+pub(crate) async fn body(
     payload: &mut Payload,
     headers: &HeaderMap,
     listen: &Listen,

@@ -1,11 +1,12 @@
 //! A streamed answer on its way to the caller. No task and no channel: the server polls the body, so a
 //! stalled reader stops the reading by itself.
 
-use super::call::{Calling, Charge};
+use super::call::Calling;
 use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::live::{self, Live};
 use super::restore::Restoring;
+use super::settle::Charge;
 use crate::gateway::Gateway;
 use crate::http::error;
 use bytes::{Bytes, BytesMut};
@@ -13,7 +14,6 @@ use futures_util::Stream;
 use gateway_actors::provider::Outcome;
 use gateway_core::conversation::Event;
 use gateway_core::fault::{Fault, FaultClass};
-use gateway_core::money::NanoUsd;
 use gateway_core::usage::Usage;
 use gateway_wire::{Encode, sse};
 use std::convert::Infallible;
@@ -85,6 +85,13 @@ struct Flowing {
     waiting: Option<(Instant, u64)>,
 }
 
+impl Drop for Flowing {
+    /// Cut off or left, it costs what was seen of it.
+    fn drop(&mut self) {
+        self.exchange.bill.saw(&self.usage, self.received);
+    }
+}
+
 /// The upstream's connection hands over one chunk each time it runs. So a write that is ready waits for
 /// one turn of the other tasks, and goes out when that brought nothing more.
 enum Turn {
@@ -138,8 +145,7 @@ impl Answering {
     }
 
     fn flow(&mut self, calling: Box<Calling>, exchange: Exchange, live: Live) {
-        let nothing = Charge { usage: Usage::default(), cost: NanoUsd::ZERO, estimate: true };
-        self.encoder.open(&calling.facts(&exchange, exchange.elapsed(), &nothing), &mut self.out);
+        self.encoder.open(&calling.facts(&exchange, &Charge::NOTHING), &mut self.out);
         let restoring = calling.restoring();
         let usage = Usage::default();
         let flowing = Flowing { calling, exchange, live, restoring, usage, received: 0, waiting: None };
@@ -209,8 +215,8 @@ impl Answering {
             if let Some(restoring) = &flowing.restoring {
                 flowing.calling.inspected.withheld(restoring.withheld());
             }
-            let charge = flowing.calling.charge(&flowing.usage, flowing.received);
-            let facts = flowing.calling.facts(&flowing.exchange, flowing.exchange.elapsed(), &charge);
+            let charge = flowing.exchange.bill.charge(&flowing.usage, flowing.received);
+            let facts = flowing.calling.facts(&flowing.exchange, &charge);
             self.encoder.close(&facts, &mut self.out);
             flowing.exchange.ends(Ending::Answered);
         }

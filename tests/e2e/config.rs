@@ -47,7 +47,7 @@ fn a_good_configuration_is_told_and_opens_no_port() {
     let good = Setup::new()
         .arguments(&["check"])
         .env("GATEWAY_BIND", address)
-        .env("PII_REDACTION_ENABLED", "true")
+        .env("METRICS_OPEN", "true")
         .file("gateway.toml", "[models.\"gpt-4o\"]\nequivalents = [\"claude-opus-4-6\"]\n")
         .run();
     assert!(good.status.success(), "{}", good.err);
@@ -60,7 +60,7 @@ fn a_good_configuration_is_told_and_opens_no_port() {
             "  openai: default model gpt-4o",
             "  azure_openai: default model gpt-4o",
             "  gemini: default model gemini-2.5-pro",
-            "  warning: PII_REDACTION_ENABLED has no effect in this version",
+            "  warning: METRICS_OPEN has no effect in this version",
         ]
     );
 }
@@ -82,7 +82,7 @@ fn every_mistake_is_listed_at_once() {
             .file(
                 "gateway.toml",
                 "[upstreams.local]\nkind = \"openai_compatible\"\nbase_url = \"http://localhost:1/v1\"\nmodle = 3\n\
-                 [models.\"gpt-4o\"]\ninput = 5.0\noutput = \"25\"\n[teams.a]\n",
+                 [models.\"gpt-4o\"]\ninput = 5.0\noutput = \"25\"\n[teams.a]\nlimit = 1\n",
             )
     };
     let places = [
@@ -100,7 +100,7 @@ fn every_mistake_is_listed_at_once() {
         "OPENAI_BASE_URL",
         "gateway.toml",
         "models.gpt-4o.input",
-        "teams",
+        "teams.a.limit",
     ];
     for command in [&["check"][..], &["serve"], &[]] {
         let found = wrong().arguments(command).run();

@@ -356,10 +356,14 @@ pub fn self_signed() -> (&'static str, &'static str) {
 }
 
 /// A directory that is gone with its test.
-struct Scratch(PathBuf);
+pub struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Scratch {
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn new() -> Scratch {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("e2e-{}-{number}", std::process::id());

@@ -11,6 +11,7 @@
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
+//! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
@@ -22,6 +23,7 @@
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
 
 mod audit;
+mod budgets;
 mod client;
 mod config;
 mod dialects;
@@ -34,6 +36,7 @@ mod personal_data;
 mod pings;
 mod sdk;
 mod sdk_tools;
+mod shared_budgets;
 mod shutdown;
 mod streams;
 mod tools;

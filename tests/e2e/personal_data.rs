@@ -103,10 +103,7 @@ async fn a_team_s_policy_decides() {
     let gateway = Setup::new().file("gateway.toml", file).start().await;
     let ask = |text: &str| Dialect::Native.ask("gpt-4o", &format!("say: {text}"), Delivery::Json);
     let as_finance = |body: Value| {
-        gateway
-            .anonymous(Method::POST, "/v1/complete")
-            .header("x-api-key", OTHER_TEAM_KEY)
-            .json(&body)
+        gateway.anonymous(Method::POST, "/v1/complete").header("x-api-key", OTHER_TEAM_KEY).json(&body)
     };
 
     let reply = crate::client::Reply::of(as_finance(ask(

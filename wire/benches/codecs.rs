@@ -43,6 +43,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         dropped: &[],
         warnings: &[],
         pii: None,
+        budget: None,
         latency_ms: 100,
         overhead_us: 30,
     }

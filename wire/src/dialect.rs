@@ -269,9 +269,18 @@ pub struct Facts<'a> {
     pub warnings: &'a [String],
     /// What was found in the request; `None` where it was not searched.
     pub pii: Option<&'a Summary>,
+    /// How the team's budget stands; `None` where nobody knows.
+    pub budget: Option<Budget>,
     pub latency_ms: u64,
     /// Our own time, waiting for the upstream excluded.
     pub overhead_us: u64,
+}
+
+/// A team's budget after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Of the tighter window; `None`: unlimited.
+    pub remaining: Option<NanoUsd>,
 }
 
 /// One try of one candidate.

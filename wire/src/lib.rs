@@ -30,6 +30,6 @@ mod upstream_error;
 mod write;
 
 pub use dialect::{
-    Asked, Attempt, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target,
-    Whole,
+    Asked, Attempt, Budget, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound,
+    Target, Whole,
 };

@@ -9,6 +9,7 @@
 //! | `cursor` | settles again from the durable records until the ledger has answered |
 //! | `allowance` | what may be served while the ledger is away, if anything |
 //! | `embedded` | the ledger that a lone gateway keeps |
+//! | `store` | which ledger it is |
 
 mod actor;
 mod allowance;
@@ -17,6 +18,7 @@ pub mod embedded;
 mod leases;
 mod messages;
 mod reaper;
+pub mod store;
 #[cfg(test)]
 mod tests;
 

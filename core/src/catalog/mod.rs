@@ -3,6 +3,7 @@
 //! Built in is the vendors' table (`prices.toml`, made by `convert.py`); the configuration lays its
 //! `[models."NAME"]` over it. Which upstream serves a model is `routing`'s question.
 
+mod bound;
 mod facts;
 mod price;
 mod table;
@@ -12,6 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use bound::{Bound, Prompt, bound};
 pub use facts::{Abilities, Ability, Effort, Efforts, Fact, Facts};
 pub use price::{ListedRates, LongContext, Price, Rates, ServiceTier, cost};
 pub use table::Mode;

@@ -1,4 +1,4 @@
-//! `[pii]` and `[teams.ID]` as they were written.
+//! `[pii]` as it was written, and `[teams.ID.pii]`.
 
 use super::{At, Section, Settings};
 
@@ -25,12 +25,6 @@ pub(in crate::config) struct PatternTable {
     pub score: Option<At<String>>,
 }
 
-/// `[teams.ID]`.
-pub(in crate::config) struct TeamTable {
-    pub name: At<String>,
-    pub pii: Option<PiiTable>,
-}
-
 pub(in crate::config) const PII_KEYS: [&str; 8] =
     ["enabled", "default", "actions", "images", "audio", "documents", "allow", "patterns"];
 
@@ -38,23 +32,14 @@ const TEAM_PII_KEYS: [&str; 6] = ["enabled", "default", "actions", "images", "au
 
 const PATTERN_KEYS: [&str; 4] = ["pattern", "words", "context", "score"];
 
-const TEAM_KEYS: [&str; 1] = ["pii"];
-
 /// `[pii]`.
 pub(super) fn pii(settings: &mut Settings<'_>, root: &mut Section<'_>) -> PiiTable {
     root.section(settings, "pii").map(|section| table(settings, section, &PII_KEYS)).unwrap_or_default()
 }
 
-/// `[teams.ID]`, in the file's order.
-pub(super) fn teams(settings: &mut Settings<'_>, root: &mut Section<'_>) -> Vec<TeamTable> {
-    let mut teams = Vec::new();
-    for mut section in root.sections(settings, "teams") {
-        let own = section.section(settings, "pii");
-        let pii = own.map(|section| table(settings, section, &TEAM_PII_KEYS));
-        section.refuse_unknown(settings, &TEAM_KEYS);
-        teams.push(TeamTable { name: section.name, pii });
-    }
-    teams
+/// `[teams.ID.pii]`.
+pub(super) fn of_team(settings: &mut Settings<'_>, team: &mut Section<'_>) -> Option<PiiTable> {
+    team.section(settings, "pii").map(|section| table(settings, section, &TEAM_PII_KEYS))
 }
 
 fn table(settings: &mut Settings<'_>, mut section: Section<'_>, keys: &[&'static str]) -> PiiTable {

@@ -78,6 +78,10 @@ enum OpenAiErrorType {
     Authentication,
     #[serde(rename = "permission_error")]
     Permission,
+    #[serde(rename = "insufficient_quota")]
+    Quota,
+    #[serde(rename = "rate_limit_error")]
+    RateLimit,
     #[serde(rename = "server_error")]
     Server,
 }
@@ -116,7 +120,8 @@ impl Modify for Errors {
         components.schemas.extend(schemas);
         for (path, item) in &mut document.paths.paths {
             let envelope = if is_openai(path) { OpenAiError::name() } else { NativeError::name() };
-            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+            for operation in methods.into_iter().flatten() {
                 add_errors(operation, path, &envelope);
             }
         }
@@ -125,6 +130,10 @@ impl Modify for Errors {
 
 fn is_openai(path: &str) -> bool {
     path.starts_with("/v1/chat/") || path.starts_with("/v1/models")
+}
+
+fn is_budget(path: &str) -> bool {
+    path.starts_with("/v1/budget") || path == "/v1/usage"
 }
 
 fn add_errors(operation: &mut Operation, path: &str, envelope: &str) {
@@ -165,6 +174,8 @@ fn answers(path: &str, operation: &Operation, code: Code) -> bool {
         Code::InvalidApiKey => !is_open,
         Code::NotFound => path.contains('{'),
         Code::InvalidField | Code::Overloaded if path == "/v1/audit/recent" => true,
-        _ => operation.request_body.is_some(),
+        Code::BudgetUnavailable | Code::InvalidField | Code::Overloaded if is_budget(path) => true,
+        Code::BodyTooLarge | Code::InvalidJson if is_budget(path) => operation.request_body.is_some(),
+        _ => operation.request_body.is_some() && !is_budget(path),
     }
 }

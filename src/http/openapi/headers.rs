@@ -5,7 +5,7 @@ use utoipa::openapi::header::Header;
 use utoipa::openapi::{Object, OpenApi, RefOr, Response, Type};
 
 /// Name, type, and what it says; for answers of models.
-const OF_ANSWERS: [(&str, Type, &str); 11] = [
+const OF_ANSWERS: [(&str, Type, &str); 18] = [
     ("x-request-id", Type::String, "The gateway's id of this request, a UUIDv7."),
     ("x-gateway-provider", Type::String, "Who answered."),
     ("x-gateway-model", Type::String, "The catalog's name of the model that answered."),
@@ -16,6 +16,22 @@ const OF_ANSWERS: [(&str, Type, &str); 11] = [
         Type::Number,
         "US dollars, nine decimals. Not on streams, whose last events tell it.",
     ),
+    (
+        "x-gateway-budget-remaining-usd",
+        Type::Number,
+        "What is left of the team's tighter budget, nine decimals; streams: with their worst case taken off. Absent \
+         where it is unlimited.",
+    ),
+    (
+        "x-ratelimit-limit-requests",
+        Type::Integer,
+        "Requests a minute, the tighter of the team's and the key's.",
+    ),
+    ("x-ratelimit-remaining-requests", Type::Integer, "What is left of them."),
+    ("x-ratelimit-reset-requests", Type::String, "Until all of them are there again: `1.5s`."),
+    ("x-ratelimit-limit-tokens", Type::Integer, "Tokens a minute, likewise."),
+    ("x-ratelimit-remaining-tokens", Type::Integer, "What is left of them."),
+    ("x-ratelimit-reset-tokens", Type::String, "Until all of them are there again."),
     (
         "x-gateway-max-output-tokens",
         Type::Integer,
@@ -64,6 +80,12 @@ impl Modify for Headers {
 /// Those of an error.
 pub(super) fn describe_error(status: u16, response: &mut Response) {
     put(response, "x-request-id", Type::String, "The gateway's id of this request, a UUIDv7.");
+    if status == 402 {
+        put(response, "x-should-retry", Type::String, "`false`: only an operator, or midnight, mends it.");
+    }
+    if status == 429 {
+        put(response, "retry-after", Type::Integer, "Seconds to wait, where waiting helps.");
+    }
     if status >= 502 {
         put(response, "x-gateway-attempts", Type::Integer, "How many candidates were tried or passed over.");
         put(response, "retry-after", Type::Integer, "Seconds to wait, where a time is known.");

@@ -7,10 +7,12 @@
 //! | `chat` | `POST /v1/chat/completions` |
 //! | `operations` | models, status, health |
 //! | `audit` | the newest audit records |
+//! | `budgets` | budgets and usage |
 //! | `errors` | both envelopes, and which path answers with which codes |
 //! | `headers` | what answers carry beside their bodies |
 
 mod audit;
+mod budgets;
 mod chat;
 mod errors;
 mod headers;
@@ -40,6 +42,11 @@ use utoipa::{Modify, OpenApi as _};
         operations::model,
         operations::providers_status,
         audit::recent,
+        budgets::one,
+        budgets::put,
+        budgets::delete,
+        budgets::all,
+        budgets::usage,
         operations::health,
         operations::live,
         operations::ready,
@@ -48,6 +55,7 @@ use utoipa::{Modify, OpenApi as _};
     tags(
         (name = "inference", description = "Requests to models."),
         (name = "models", description = "What may be asked for, in OpenAI's shape."),
+        (name = "budgets", description = "What teams may spend, and what they used."),
         (name = "operations", description = "How the gateway and its providers are."),
     ),
     modifiers(&Security, &Headers, &Errors)

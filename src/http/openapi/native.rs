@@ -322,6 +322,9 @@ pub(super) struct Outcome {
     /// What was found in the request; absent where the team's requests are not searched.
     #[schema(nullable = false)]
     pii_summary: Option<PiiSummary>,
+    /// Absent while the budget store is away.
+    #[schema(nullable = false)]
+    budget: Option<BudgetLeft>,
     /// What you should know: fields that were dropped, a `team_id` that is not the key's.
     warnings: Vec<String>,
     /// From the request's head to the answer's end, in milliseconds.
@@ -342,6 +345,13 @@ pub(super) struct PiiSummary {
     /// Values that were kept out of addresses in the answer.
     #[schema(nullable = false)]
     withheld: Option<u32>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct BudgetLeft {
+    /// US dollars of the tighter window, nine decimals; null where it is unlimited.
+    #[schema(required = true)]
+    remaining_usd: Option<f64>,
 }
 
 #[derive(Serialize, ToSchema)]

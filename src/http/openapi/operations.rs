@@ -173,6 +173,7 @@ struct Live {
 
 #[derive(ToSchema)]
 struct Ready {
+    budget: BudgetStore,
     status: Readiness,
     /// State of each provider.
     providers: BTreeMap<String, ProviderState>,
@@ -185,4 +186,21 @@ struct Ready {
 enum Readiness {
     Ready,
     Stopping,
+}
+
+/// Where the budgets are kept.
+#[derive(ToSchema)]
+struct BudgetStore {
+    state: BudgetStoreState,
+    /// What an operator should know of it.
+    warnings: Vec<String>,
+}
+
+/// `unknown`: it was not asked yet.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum BudgetStoreState {
+    Ready,
+    Unavailable,
+    Unknown,
 }

@@ -74,11 +74,13 @@ fn codes_are_told_with_their_statuses() {
 
 #[test]
 fn headers_are_those_that_are_written() {
-    let source = include_str!("../respond.rs");
+    let source = concat!(include_str!("../respond.rs"), include_str!("../limits.rs"));
     let mut written: BTreeSet<&str> =
         source.split("from_static(\"x-").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     // What proxies read: no word to callers.
     assert!(written.remove("accel-buffering"));
+    // Of errors alone.
+    assert!(written.remove("should-retry"));
     let described = description();
     let headers = &described["paths"]["/v1/complete"]["post"]["responses"]["200"]["headers"];
     let described: BTreeSet<&str> =
@@ -332,6 +334,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         dropped: if usage.cache_read.is_some() { const { &[Cow::Borrowed("x")] } } else { &[] },
         warnings: &[],
         pii: None,
+        budget: None,
         latency_ms: 1,
         overhead_us: 1,
     }

@@ -60,6 +60,14 @@ pub(super) fn write_outcome(stop: Option<StopReason>, facts: &Facts, json: &mut 
         write_pii(pii, json.field("pii_summary"));
     }
     write_usage(facts, json.field("usage"));
+    if let Some(budget) = facts.budget {
+        let mut json = Json::object(json.field("budget"));
+        match budget.remaining {
+            Some(left) => json.raw("remaining_usd", left.to_string().as_bytes()),
+            None => json.raw("remaining_usd", b"null"),
+        }
+        json.end();
+    }
     array(facts.warnings, json.field("warnings"), |warning, out| string(warning, out));
     json.integer("latency_ms", facts.latency_ms);
 }

@@ -94,6 +94,7 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], warnings: &'a [String]) 
         dropped: &[],
         warnings,
         pii: None,
+        budget: None,
         latency_ms: 12,
         overhead_us: 34,
     }

@@ -83,6 +83,7 @@ pub fn facts(usage: &Usage) -> Facts<'_> {
         dropped: &[],
         warnings: &[],
         pii: None,
+        budget: None,
         latency_ms: 12,
         overhead_us: 34,
     }

@@ -23,6 +23,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         dropped: &[],
         warnings: &[],
         pii: None,
+        budget: None,
         latency_ms: 12,
         overhead_us: 34,
     }

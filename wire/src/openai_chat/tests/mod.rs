@@ -606,6 +606,7 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], dropped: &'a [Cow<'stati
         dropped,
         warnings: &[],
         pii: None,
+        budget: None,
         latency_ms: 12,
         overhead_us: 34,
     }

@@ -1,0 +1,186 @@
+//! The most that a request can cost on a route: what is reserved before it is sent. Cheap: no tokenizer, for
+//! none makes more tokens of a text than the text has bytes.
+
+#![deny(
+    clippy::float_arithmetic,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
+
+use super::{Ability, Price, Rates, ServiceTier};
+use crate::conversation::{CacheTtl, Content, Conversation, Media, Output, Part, Reasoning, Source};
+use crate::ids::ProviderKind;
+use crate::money::{NanoUsd, PicoUsdPerToken};
+use crate::routing::Candidate;
+
+/// Tokens around a message: its role and the marks between. OpenAI's cookbook counts 3, and 3 for the answer.
+const PER_MESSAGE: u64 = 16;
+/// Marks around a part: a call's id, a result's.
+const PER_PART: u64 = 64;
+/// What a provider writes around a tool's definition.
+const PER_TOOL: u64 = 64;
+/// The system prompt that a provider adds for tools, or for an output schema. Anthropic's longest is 530.
+const PROMPT_OF_THE_PROVIDER: u64 = 1_024;
+/// The dearest picture that the vendors' formulas allow: Anthropic 4,784, OpenAI's patches 3,779, Gemini's
+/// tiles 7,740 for one that is ten times as wide as high.
+const IMAGE: u64 = 8_192;
+/// `gpt-4o-mini`: 2,833 and 5,667 for each of at most eight tiles.
+const IMAGE_OF_4O_MINI: u64 = 48_169;
+/// Speech at 750 bytes a second is hardly one; Gemini counts 32 tokens a second.
+const AUDIO_BYTES_PER_TOKEN: u64 = 16;
+/// Tokens of what can't be seen from here (a PDF's pages, a file by its address), where no window is listed.
+const WIDEST_WINDOW: u64 = 2_097_152;
+
+/// What a request holds, as far as its bound depends on it: counted once, for all candidates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// Text and everything around it, in tokens at most.
+    tokens: u64,
+    images: u64,
+    audio: u64,
+    /// A PDF, or something that the provider fetches: its tokens can't be told.
+    unseen: bool,
+    cached_5m: bool,
+    cached_1h: bool,
+    /// Whether the caller asked for thinking.
+    thinks: bool,
+    choices: u64,
+}
+
+/// The worst case of one attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// Tokens of the prompt.
+    pub input: u64,
+    /// Tokens of the answer, all choices together.
+    pub output: u64,
+    pub cost: NanoUsd,
+    /// The part of `cost` that is the prompt's.
+    pub input_cost: NanoUsd,
+    /// The model may think where nobody sees it: an answer that broke off cost more than its text.
+    pub thinks_unseen: bool,
+}
+
+impl Prompt {
+    /// Of the conversation as it will be sent, after redaction.
+    pub fn of(conversation: &Conversation) -> Prompt {
+        let mut prompt = Prompt {
+            tokens: conversation.text_bytes().saturating_add(PER_MESSAGE),
+            choices: u64::from(conversation.sampling.choices.unwrap_or(1)),
+            thinks: !matches!(conversation.reasoning, None | Some(Reasoning::Off)),
+            ..Prompt::default()
+        };
+        for turn in &conversation.turns {
+            prompt.add(PER_MESSAGE);
+            turn.parts.iter().for_each(|part| prompt.part(part));
+        }
+        for tool in &conversation.tools {
+            prompt.add(PER_TOOL);
+            prompt.cached(tool.cache);
+        }
+        if !conversation.tools.is_empty() {
+            prompt.add(PROMPT_OF_THE_PROVIDER);
+        }
+        if let Output::JsonSchema(schema) = &conversation.output {
+            let words = [&schema.name, &schema.description].into_iter().flatten();
+            prompt.add(PROMPT_OF_THE_PROVIDER + words.map(|word| word.json_len() as u64).sum::<u64>());
+        }
+        prompt
+    }
+
+    fn add(&mut self, tokens: u64) {
+        self.tokens = self.tokens.saturating_add(tokens);
+    }
+
+    fn part(&mut self, part: &Part) {
+        self.add(PER_PART);
+        self.cached(part.cache);
+        match &part.content {
+            Content::Image(_) => self.images += 1,
+            Content::Document(media) => self.unseen |= !matches!(media.source, Source::Plain(_)),
+            Content::Audio(media) => self.audio(media),
+            Content::ToolResult(result) => result.content.iter().for_each(|part| self.part(part)),
+            Content::Text(_) | Content::Refusal(_) | Content::ToolCall(_) | Content::Thinking(_) => {}
+        }
+    }
+
+    fn audio(&mut self, media: &Media) {
+        match &media.source {
+            Source::Base64 { data, .. } => {
+                self.audio = self.audio.saturating_add(data.len() as u64 / AUDIO_BYTES_PER_TOKEN + 1);
+            }
+            Source::Url { .. } | Source::Plain(_) => self.unseen = true,
+        }
+    }
+
+    fn cached(&mut self, mark: Option<CacheTtl>) {
+        self.cached_5m |= mark == Some(CacheTtl::FiveMinutes);
+        self.cached_1h |= mark == Some(CacheTtl::OneHour);
+    }
+
+    fn input(&self, candidate: &Candidate) -> u64 {
+        let window = candidate.route.window;
+        if self.unseen {
+            return window.unwrap_or(WIDEST_WINDOW);
+        }
+        let mini = candidate.route.model.as_str().starts_with("gpt-4o-mini");
+        let image = if mini { IMAGE_OF_4O_MINI } else { IMAGE };
+        let tokens = self.tokens.saturating_add(self.images.saturating_mul(image)).saturating_add(self.audio);
+        window.map_or(tokens, |window| tokens.min(window))
+    }
+
+    /// The dearest that a token of the prompt can be.
+    fn dearest_input(&self, rates: &Rates, kind: ProviderKind) -> PicoUsdPerToken {
+        let mut dearest = rates.input.max(rates.cache_read);
+        // Anthropic writes to a cache where it is told to; others as they see fit.
+        if self.cached_5m || kind != ProviderKind::Anthropic {
+            dearest = dearest.max(rates.cache_write_5m);
+        }
+        if self.cached_1h {
+            dearest = dearest.max(rates.cache_write_1h);
+        }
+        if self.audio > 0 || self.unseen {
+            dearest = dearest.max(rates.audio_input);
+        }
+        dearest
+    }
+}
+
+/// The most that one attempt on this route can cost, if it is asked for `tier`.
+pub fn bound(candidate: &Candidate, prompt: &Prompt, tier: Option<ServiceTier>) -> Bound {
+    let route = &candidate.route;
+    let input = prompt.input(candidate);
+    let output = candidate.output_bound.saturating_mul(prompt.choices.max(1));
+    let (mut of_input, mut of_output) = (PicoUsdPerToken(0), PicoUsdPerToken(0));
+    // The provider may serve the standard tier instead of the one that was asked for.
+    let tiers = [Some(ServiceTier::Standard), tier];
+    for tier in tiers.into_iter().flatten() {
+        for rates in reachable(&route.price, input, tier) {
+            of_input = of_input.max(prompt.dearest_input(&rates, route.kind));
+            of_output = of_output.max(rates.output).max(rates.reasoning);
+        }
+    }
+    let input_pico = u128::from(input) * u128::from(of_input.0);
+    let pico = input_pico.saturating_add(u128::from(output) * u128::from(of_output.0));
+    let reasons = route.abilities.known(Ability::Reasoning) == Some(true);
+    Bound {
+        input,
+        output,
+        cost: NanoUsd::from_pico(pico),
+        input_cost: NanoUsd::from_pico(input_pico),
+        // Anthropic's models think where they are told to; others by themselves.
+        thinks_unseen: reasons && (prompt.thinks || route.kind != ProviderKind::Anthropic),
+    }
+}
+
+/// The rates of every prompt length up to `input`: no list promises that a long prompt is the dearer one.
+fn reachable(price: &Price, input: u64, tier: ServiceTier) -> impl Iterator<Item = Rates> {
+    let steps = price.long.iter().map(|step| step.above_prompt_tokens.saturating_add(1));
+    let steps = steps.filter(move |prompt| *prompt <= input);
+    std::iter::once(0).chain(steps).map(move |prompt| price.rates(prompt, tier))
+}
+
+#[cfg(test)]
+mod tests;

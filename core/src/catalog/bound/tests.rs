@@ -1,0 +1,224 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::catalog::{Catalog, Place, cost};
+use crate::conversation::{Role, Sampling, Text, Tool, Turn};
+use crate::ids::{ModelName, UpstreamName};
+use crate::routing::Route;
+use crate::usage::Usage;
+use std::sync::Arc;
+
+const TEXT: &str = "Why is the sky blue, and since when do we know?";
+
+fn candidate(kind: ProviderKind, model: &str, output: u64) -> Candidate {
+    let upstream = UpstreamName::new(kind.name()).unwrap();
+    let found = Catalog::builtin().find(Place { upstream: &upstream, kind, region: None }, model).unwrap();
+    let route = Route {
+        upstream,
+        kind,
+        model: ModelName::new(model),
+        wire_model: model.to_owned(),
+        price: found.price.unwrap(),
+        window: found.window,
+        max_output: found.max_output,
+        default_output_bound: found.default_output_bound,
+        abilities: found.abilities,
+        efforts: found.efforts,
+    };
+    Candidate { upstream: 0, route: Arc::new(route), output_bound: output, output_was_bounded: false }
+}
+
+fn opus() -> Candidate {
+    candidate(ProviderKind::Anthropic, "claude-opus-4-6", 100)
+}
+
+fn turn(content: Content) -> Turn {
+    Turn { role: Role::User, parts: vec![Part::new(content)], name: None }
+}
+
+fn asking(contents: Vec<Content>) -> Conversation {
+    Conversation { turns: contents.into_iter().map(turn).collect(), ..Conversation::default() }
+}
+
+fn text(plain: &str) -> Content {
+    Content::Text(Text::new(plain))
+}
+
+fn media(source: Source) -> Media {
+    Media { source, name: None, detail: None }
+}
+
+fn base64(bytes: usize) -> Source {
+    Source::Base64 { media_type: "any/kind".to_owned(), data: Bytes::from(vec![b'A'; bytes]) }
+}
+
+fn url() -> Source {
+    Source::Url { media_type: None, url: Text::new("https://example.com/file") }
+}
+
+#[test]
+fn each_kind_of_content_counts() {
+    let window = opus().route.window.unwrap();
+    let around = PER_MESSAGE + PER_MESSAGE + PER_PART;
+    for (case, content, want) in [
+        ("text", text(TEXT), around + TEXT.len() as u64),
+        ("an image", Content::Image(media(base64(400))), around + IMAGE),
+        ("an image by address", Content::Image(media(url())), around + IMAGE),
+        ("audio", Content::Audio(media(base64(1_600))), around + 101),
+        ("a plain document", Content::Document(media(Source::Plain(Text::new(TEXT)))), around + 47),
+        ("a PDF", Content::Document(media(base64(400))), window),
+        ("a document by address", Content::Document(media(url())), window),
+        ("more than the window", text(&"x".repeat(2_000_000)), window),
+    ] {
+        let bound = bound(&opus(), &Prompt::of(&asking(vec![content])), None);
+        assert_eq!((bound.input, bound.output), (want, 100), "{case}");
+    }
+}
+
+#[test]
+fn the_dearest_price_that_can_be_reached_is_taken() {
+    let plain = asking(vec![text(TEXT)]);
+    let tokens = i64::try_from(TEXT.len()).unwrap() + 96;
+    let marked = |ttl| {
+        let mut asked = asking(vec![text(TEXT)]);
+        asked.turns[0].parts[0].cache = Some(ttl);
+        asked
+    };
+    let several = Conversation {
+        sampling: Sampling { choices: Some(3), ..Sampling::default() },
+        ..asking(vec![text(TEXT)])
+    };
+    let gpt = || candidate(ProviderKind::OpenAi, "gpt-4o", 100);
+    let gemini = || candidate(ProviderKind::Gemini, "gemini-2.5-pro", 100);
+    // Micro-USD a token are USD per million tokens.
+    for (case, candidate, asked, want) in [
+        ("5 in, 25 out", opus(), &plain, tokens * 5_000 + 100 * 25_000),
+        ("cached for 5 minutes, 6.25", opus(), &marked(CacheTtl::FiveMinutes), tokens * 6_250 + 100 * 25_000),
+        ("cached for an hour, 10", opus(), &marked(CacheTtl::OneHour), tokens * 10_000 + 100 * 25_000),
+        ("three choices", gpt(), &several, tokens * 2_500 + 300 * 10_000),
+        ("below the step, 1.25 and 10", gemini(), &plain, tokens * 1_250 + 100 * 10_000),
+    ] {
+        let bound = bound(&candidate, &Prompt::of(asked), None);
+        assert_eq!(bound.cost, NanoUsd(want), "{case}");
+    }
+    let long = asking(vec![text(&"x".repeat(300_000))]);
+    let above = bound(&gemini(), &Prompt::of(&long), None);
+    assert_eq!(above.cost, NanoUsd(300_096 * 2_500 + 100 * 15_000), "above 200,000 tokens: 2.50 and 15");
+}
+
+#[test]
+fn who_thinks_unseen() {
+    let asked = asking(vec![text(TEXT)]);
+    let thinking = Conversation { reasoning: Some(Reasoning::Adaptive), ..asked.clone() };
+    for (case, candidate, asked, want) in [
+        ("told to", opus(), &thinking, true),
+        ("not told to", opus(), &asked, false),
+        ("by itself", candidate(ProviderKind::Gemini, "gemini-2.5-pro", 9), &asked, true),
+        ("cannot", candidate(ProviderKind::OpenAi, "gpt-4o", 9), &asked, false),
+    ] {
+        assert_eq!(bound(&candidate, &Prompt::of(asked), None).thinks_unseen, want, "{case}");
+    }
+}
+
+/// Prompts like the examples of the vendors' documents, and the usage that is told there: the bound holds, and
+/// its cost with it.
+#[test]
+fn documented_usages_are_within_their_bounds() {
+    let weather = Tool {
+        name: Text::new("get_weather"),
+        description: Some(Text::new("Get the current weather in a given location")),
+        parameters: Some(crate::conversation::RawJson::new(Bytes::from_static(
+            br#"{"type":"object","properties":{"location":{"type":"string","description":"The city and state, e.g. San Francisco, CA"}},"required":["location"]}"#,
+        ))),
+        strict: None,
+        cache: None,
+    };
+    let tools = Conversation {
+        tools: vec![weather],
+        ..asking(vec![text("What is the weather like in San Francisco?")])
+    };
+    let gpt = || candidate(ProviderKind::OpenAi, "gpt-4o", 1_024);
+    for (case, candidate, asked, input, output) in [
+        // platform.openai.com, chat completions: "You are a helpful assistant." and "Hello!" are 19 tokens.
+        ("a greeting", gpt(), asking(vec![text("You are a helpful assistant."), text("Hello!")]), 19, 10),
+        // The same page, functions: 82 tokens.
+        ("one function", gpt(), tools.clone(), 82, 17),
+        // docs.anthropic.com, token counting: 14 tokens; with that tool 403; an image of 1092 by 1092 1,590.
+        (
+            "a greeting, Anthropic",
+            opus(),
+            asking(vec![text("You are a scientist"), text("Hello, Claude")]),
+            14,
+            100,
+        ),
+        ("one tool, Anthropic", opus(), tools, 403, 100),
+        ("an image, Anthropic", opus(), asking(vec![Content::Image(media(base64(9)))]), 1_590, 100),
+    ] {
+        let bound = bound(&candidate, &Prompt::of(&asked), None);
+        assert!(input <= bound.input, "{case}: {input} > {}", bound.input);
+        let usage = Usage { input: Some(input), output: Some(output), ..Usage::NONE };
+        let cost = cost(&candidate.route.price, &usage, ServiceTier::Standard);
+        assert!(cost <= bound.cost, "{case}: {cost} > {}", bound.cost);
+    }
+}
+
+fn any_model() -> impl Strategy<Value = (ProviderKind, &'static str)> {
+    let kinds = [ProviderKind::Anthropic, ProviderKind::OpenAi, ProviderKind::Gemini];
+    let upstream = |kind: ProviderKind| UpstreamName::new(kind.name()).unwrap();
+    let chat = move |kind: ProviderKind, name: &&str| {
+        let place = Place { upstream: &upstream(kind), kind, region: None };
+        Catalog::builtin().find(place, name).is_some_and(|model| model.price.is_some())
+    };
+    let all: Vec<_> = kinds
+        .into_iter()
+        .flat_map(|kind| {
+            Catalog::builtin_names(kind)
+                .iter()
+                .copied()
+                .filter(move |name| chat(kind, name))
+                .map(move |name| (kind, name))
+        })
+        .collect();
+    proptest::sample::select(all)
+}
+
+proptest! {
+    /// No usage that keeps to the bound's tokens costs more than the bound, whichever counters hold them.
+    #[test]
+    fn no_usage_within_the_tokens_costs_more(
+        (kind, model) in any_model(),
+        bytes in 1usize..400_000,
+        output in 1u64..20_000,
+        shares in proptest::array::uniform4(0u64..1_000),
+        made in 0u64..=1_000,
+        reasoned in 0u64..=1_000,
+        tier in proptest::sample::select(ServiceTier::ALL.to_vec()),
+        served in any::<bool>(),
+    ) {
+        let candidate = candidate(kind, model, output);
+        let mut asked = asking(vec![text(&"x".repeat(bytes))]);
+        asked.turns[0].parts[0].cache = Some(CacheTtl::OneHour);
+        asked.tools.push(Tool {
+            name: Text::new("t"), description: None, parameters: None, strict: None,
+            cache: Some(CacheTtl::FiveMinutes),
+        });
+        let bound = bound(&candidate, &Prompt::of(&asked), Some(tier));
+        let whole = shares.iter().sum::<u64>().max(1);
+        let part = |share: u64| Some(bound.input * share / whole);
+        let made = bound.output * made / 1_000;
+        let usage = Usage {
+            input: part(shares[0]),
+            cache_read: part(shares[1]),
+            cache_write_5m: part(shares[2]),
+            cache_write_1h: part(shares[3]),
+            output: Some(made),
+            reasoning: Some(made * reasoned / 1_000),
+            ..Usage::NONE
+        };
+        let tier = if served { tier } else { ServiceTier::Standard };
+        let cost = cost(&candidate.route.price, &usage, tier);
+        prop_assert!(cost <= bound.cost, "{} > {}", cost, bound.cost);
+        prop_assert!(bound.input_cost <= bound.cost);
+    }
+}

@@ -1,0 +1,67 @@
+//! `[teams.ID]` as it was written.
+
+use super::pii::{self, PiiTable};
+use super::{At, Section, Settings};
+
+/// `[teams.ID]`. Numbers are still text.
+pub(in crate::config) struct TeamTable {
+    pub name: At<String>,
+    pub pii: Option<PiiTable>,
+    pub daily: Option<At<String>>,
+    pub monthly: Option<At<String>>,
+    pub rates: RatesTable,
+    /// `[teams.ID.per_key]`.
+    pub per_key: RatesTable,
+}
+
+/// How fast a team, or each of its keys, may ask.
+#[derive(Default)]
+pub(in crate::config) struct RatesTable {
+    pub requests_per_minute: Option<At<String>>,
+    pub tokens_per_minute: Option<At<String>>,
+    pub max_parallel: Option<At<String>>,
+}
+
+/// Beside the tables `pii` and `per_key`.
+pub(in crate::config) const TEAM_KEYS: [&str; 7] = [
+    "daily_limit_usd",
+    "monthly_limit_usd",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "max_parallel",
+    "pii",
+    "per_key",
+];
+
+const RATE_KEYS: [&str; 3] = ["requests_per_minute", "tokens_per_minute", "max_parallel"];
+
+/// `[teams.ID]`, in the file's order.
+pub(super) fn teams(settings: &mut Settings<'_>, root: &mut Section<'_>) -> Vec<TeamTable> {
+    let mut teams = Vec::new();
+    for mut section in root.sections(settings, "teams") {
+        let per_key = section.section(settings, "per_key").map(|mut section| {
+            let rates = rates(settings, &mut section);
+            section.refuse_unknown(settings, &RATE_KEYS);
+            rates
+        });
+        let table = TeamTable {
+            name: section.name.clone(),
+            pii: pii::of_team(settings, &mut section),
+            daily: section.usd(settings, "daily_limit_usd"),
+            monthly: section.usd(settings, "monthly_limit_usd"),
+            rates: rates(settings, &mut section),
+            per_key: per_key.unwrap_or_default(),
+        };
+        section.refuse_unknown(settings, &TEAM_KEYS);
+        teams.push(table);
+    }
+    teams
+}
+
+fn rates(settings: &mut Settings<'_>, section: &mut Section<'_>) -> RatesTable {
+    RatesTable {
+        requests_per_minute: section.count(settings, "requests_per_minute"),
+        tokens_per_minute: section.count(settings, "tokens_per_minute"),
+        max_parallel: section.count(settings, "max_parallel"),
+    }
+}

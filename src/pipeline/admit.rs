@@ -1,0 +1,132 @@
+//! The budget's leave: rate limits and the worst case of the first attempt, together, before anything is sent.
+//! A fallback asks for more of the same.
+
+use super::call::Calling;
+use super::exchange::Exchange;
+use super::failure::Failure;
+use super::settle::Standing;
+use crate::gateway::Gateway;
+use gateway_actors::budget::{Admitted, BudgetError};
+use gateway_core::catalog::Bound;
+use gateway_core::ledger::{Admit, Granted, Limit, MOST_PER_MINUTE, Raised, ReservationId, Route, Settle};
+use gateway_core::money::NanoUsd;
+use std::time::Duration;
+
+/// What a caller is told to wait where nobody knows better.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Reserves the first candidate's bound.
+///
+/// # Errors
+/// A window that it does not fit into, a rate limit, or a store that gives no answer.
+pub(super) async fn admit(
+    gateway: &Gateway,
+    exchange: &mut Exchange,
+    calling: &Calling,
+) -> Result<(), Failure> {
+    let (route, bound) = calling.first_bound();
+    let admit = question(gateway, exchange, route, &bound)?;
+    let settle = Settle {
+        id: admit.id,
+        team: admit.team.clone(),
+        key: admit.key.clone(),
+        cost: NanoUsd::ZERO,
+        tokens: 0,
+        unreserved: false,
+        limits: admit.limits,
+        key_rates: admit.key_rates,
+        usage: Vec::new(),
+    };
+    exchange.bill.open(gateway.settlements.clone(), settle, admit.route.clone());
+    exchange.bill.searched(calling.inspected.summary.as_ref());
+    let reserved = admit.bound;
+    match gateway.budget.admit(admit).await {
+        Ok(Admitted::Granted { granted, hold }) => {
+            exchange.bill.granted(hold, reserved, Some(standing(&granted)));
+            Ok(())
+        }
+        Ok(Admitted::Allowed { hold }) => {
+            exchange.bill.granted(hold, reserved, None);
+            Ok(())
+        }
+        Ok(Admitted::Refused(refused)) => {
+            exchange.bill.refused();
+            Err(Failure::OverBudget(refused))
+        }
+        Ok(Admitted::RateLimited(limited)) => {
+            exchange.bill.refused();
+            Err(Failure::RateLimited(limited))
+        }
+        Err(error) => Err(unavailable(exchange, &error)),
+    }
+}
+
+/// Takes the reservation up to what another attempt could cost beside those before it.
+///
+/// # Errors
+/// The word that stands for it in the list of attempts.
+pub(super) async fn raise(
+    gateway: &Gateway,
+    exchange: &mut Exchange,
+    bound: &Bound,
+) -> Result<(), &'static str> {
+    let Some((hold, total)) = exchange.bill.raise_for(bound) else { return Ok(()) };
+    let team = &exchange.principal.team;
+    let limits = gateway.config.budgets.of(team).limits;
+    match gateway.budget.raise(hold, team, total, limits).await {
+        Ok(Raised::Granted) => {
+            exchange.bill.raised(total);
+            Ok(())
+        }
+        Ok(Raised::Refused(_)) => Err("budget_exceeded"),
+        Ok(Raised::Void) => Err("budget_unavailable"),
+        Err(error) => {
+            unavailable(exchange, &error);
+            Err("budget_unavailable")
+        }
+    }
+}
+
+fn question(gateway: &Gateway, exchange: &Exchange, route: Route, bound: &Bound) -> Result<Admit, Failure> {
+    let id = uuid::Uuid::try_parse(&exchange.id).ok().and_then(ReservationId::new);
+    let Some(id) = id else {
+        log::error!(request_id = exchange.id.as_str(); "a request's id is no UUIDv7: nothing can be reserved");
+        return Err(Failure::BudgetUnavailable { retry_after: RETRY_AFTER });
+    };
+    let principal = &exchange.principal;
+    let budget = gateway.config.budgets.of(&principal.team);
+    Ok(Admit {
+        id,
+        team: principal.team.clone(),
+        key: principal.key_id.clone(),
+        bound: bound.cost,
+        tokens: bound.input.saturating_add(bound.output).min(MOST_PER_MINUTE),
+        limits: budget.limits,
+        key_rates: budget.key_rates,
+        route,
+    })
+}
+
+fn standing(granted: &Granted) -> Standing {
+    let remaining = match granted.remaining {
+        Limit::Unlimited => None,
+        Limit::AtMost(left) => Some(left),
+    };
+    Standing { remaining, requests: granted.requests, tokens: granted.tokens }
+}
+
+/// The reason is the operator's; the caller learns when to come back.
+fn unavailable(exchange: &Exchange, error: &BudgetError) -> Failure {
+    let id = exchange.id.as_str();
+    let retry_after = match error {
+        BudgetError::Unavailable { retry_after } => {
+            log::debug!(request_id = id, error:%; "no leave of the budget store");
+            *retry_after
+        }
+        BudgetError::Ledger(_) | BudgetError::Void | BudgetError::Allowance(_) => {
+            log::error!(request_id = id, error:%; "no leave of the budget store");
+            RETRY_AFTER
+        }
+    };
+    Failure::BudgetUnavailable { retry_after }
+}
