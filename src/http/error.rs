@@ -33,12 +33,13 @@ pub enum Code {
     Overloaded,
     BudgetUnavailable,
     InspectionUnavailable,
+    AuditUnavailable,
     UpstreamTimeout,
 }
 
 impl Code {
     /// In the order of their statuses.
-    pub const ALL: [Code; 22] = [
+    pub const ALL: [Code; 23] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::Unsupported,
@@ -60,6 +61,7 @@ impl Code {
         Code::Overloaded,
         Code::BudgetUnavailable,
         Code::InspectionUnavailable,
+        Code::AuditUnavailable,
         Code::UpstreamTimeout,
     ];
 
@@ -95,6 +97,7 @@ impl Code {
             Code::Overloaded => (503, "overloaded"),
             Code::BudgetUnavailable => (503, "budget_unavailable"),
             Code::InspectionUnavailable => (503, "inspection_unavailable"),
+            Code::AuditUnavailable => (503, "audit_unavailable"),
             Code::UpstreamTimeout => (504, "upstream_timeout"),
         }
     }
@@ -125,6 +128,7 @@ fn code(failure: &Failure) -> Code {
             Refused::Full(_) => Code::BodyTooLarge,
         },
         Failure::NotInspected => Code::InspectionUnavailable,
+        Failure::Unrecordable => Code::AuditUnavailable,
         Failure::OverBudget(_) => Code::BudgetExceeded,
         Failure::RateLimited(_) => Code::RateLimited,
         Failure::BudgetUnavailable { .. } => Code::BudgetUnavailable,
@@ -181,6 +185,10 @@ fn message(failure: &Failure) -> String {
         Failure::Malformed(malformed) => malformed.to_string(),
         Failure::Plan(error) => error.to_string(),
         Failure::KeptIn(refused) => refused.to_string(),
+        Failure::Unrecordable => {
+            "the request could not be recorded, so it was not begun: try again, or tell the operator"
+                .to_owned()
+        }
         Failure::NotInspected => {
             "the request could not be searched for personal data, so it was not sent: try again".to_owned()
         }
@@ -262,7 +270,9 @@ fn field(failure: &Failure) -> Option<String> {
 
 fn retry_after(failure: &Failure) -> Option<u64> {
     let wait = match failure {
-        Failure::Overloaded | Failure::Stopping | Failure::NotInspected => Duration::from_secs(1),
+        Failure::Overloaded | Failure::Stopping | Failure::NotInspected | Failure::Unrecordable => {
+            Duration::from_secs(1)
+        }
         Failure::NoneAvailable { retry_after, .. } | Failure::BudgetUnavailable { retry_after } => {
             *retry_after
         }

@@ -30,7 +30,7 @@ pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> H
         .iter()
         .map(|status| provider(status, models.get(status.name.as_str()).map_or(&[], Vec::as_slice)))
         .collect();
-    let others = [gateway.budget.vitals(), gateway.audit.vitals()];
+    let others = [gateway.budget.vitals(), gateway.audit.vitals(), gateway.inspector.scanner.vitals()];
     let actors: Vec<Value> = statuses.iter().map(|status| &status.actor).chain(&others).map(actor).collect();
     respond::json(
         &gateway,
@@ -173,6 +173,7 @@ pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
             "status": if stopping { "stopping" } else { "ready" },
             "providers": providers,
             "budget": budget,
+            "audit": if gateway.audit.accepting().is_ok() { "writable" } else { "unwritable" },
             "open_exchanges": gateway.slots.open(),
         }),
     )

@@ -1,8 +1,11 @@
 //! One request of a known caller, from identify to its end: the guard that holds a slot and says once
 //! how it ended, whichever way that is.
 
+use super::record;
 use super::settle::Bill;
 use crate::identity::Principal;
+use gateway_actors::audit::Audit;
+use gateway_core::audit::{Record, RequestRecord};
 use gateway_core::clock::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,7 +73,7 @@ pub enum Ending {
     CutShort,
 }
 
-/// The guard. Its drop is the only place where an ending is told.
+/// The guard. An ending is told once: by [`Exchange::finish`], or else by its drop.
 pub struct Exchange {
     pub id: String,
     pub principal: Principal,
@@ -82,7 +85,11 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     ending: Ending,
     stream: bool,
-    _slot: Slot,
+    audit: Audit,
+    /// Of the audit trail, until it is told.
+    record: Option<Box<RequestRecord>>,
+    /// Goes with the record: no more exchanges than slots wait to be recorded.
+    slot: Option<Slot>,
 }
 
 impl Exchange {
@@ -92,6 +99,8 @@ impl Exchange {
         principal: Principal,
         slots: &Arc<Slots>,
         clock: &Arc<dyn Clock>,
+        audit: &Audit,
+        record: Option<Box<RequestRecord>>,
     ) -> Option<Exchange> {
         Some(Exchange {
             id,
@@ -102,7 +111,9 @@ impl Exchange {
             clock: Arc::clone(clock),
             ending: Ending::Cancelled,
             stream: false,
-            _slot: slots.take()?,
+            slot: Some(slots.take()?),
+            audit: audit.clone(),
+            record,
         })
     }
 
@@ -118,10 +129,39 @@ impl Exchange {
     pub fn ends(&mut self, ending: Ending) {
         self.ending = ending;
     }
+
+    /// Adds to what the audit trail will be told.
+    pub fn note(&mut self, learnt: impl FnOnce(&mut RequestRecord)) {
+        if let Some(record) = &mut self.record {
+            learnt(record);
+        }
+    }
+
+    /// The normal end: recorded before the last byte goes out. A record that can't be written now waits on; the
+    /// answer has been made, and goes out.
+    pub async fn finish(&mut self) {
+        let Some((record, slot)) = self.closed() else { return };
+        if let Err(error) = self.audit.record_holding(record, slot).await {
+            log::error!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
+        }
+    }
+
+    /// The record with its end, and the slot that it holds until it is written. Once.
+    fn closed(&mut self) -> Option<(Record, Option<Slot>)> {
+        let took = self.elapsed();
+        let mut record = self.record.take()?;
+        record.stream = self.stream;
+        self.bill.tell(&mut record);
+        record::ended(&mut record, self.ending, took);
+        Some((Record::Request(record), self.slot.take()))
+    }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if let Some((record, slot)) = self.closed() {
+            self.audit.record_detached(record, slot);
+        }
         self.bill.settle(self.ending, self.elapsed());
         log::debug!(
             request_id = self.id.as_str(),

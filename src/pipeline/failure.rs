@@ -31,6 +31,8 @@ pub enum Failure {
     Plan(PlanError),
     /// What was found in it, or could not be searched, does not go out.
     KeptIn(gateway_inspection::redact::Refused),
+    /// The audit trail can't be written, so nothing is begun.
+    Unrecordable,
     /// The search for personal data failed: nothing goes out unsearched.
     NotInspected,
     /// A window of the team's budget that the request's worst case does not fit into.

@@ -9,6 +9,7 @@
 //! | `admit` | the budget's leave, before anything is sent |
 //! | `call` | candidates tried in order, until one answers |
 //! | `live` | the upstream's half of a stream, its opening frames held until content |
+//! | `record` | what the audit trail is told |
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
 //! | [`stream`] | a stream on its way to the caller |
@@ -22,6 +23,7 @@ mod failure;
 mod inspect;
 mod live;
 mod receive;
+mod record;
 mod restore;
 mod settle;
 mod stream;
@@ -41,11 +43,13 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
 use bytes::Bytes;
 use call::Calling;
+use gateway_core::audit::Record;
 use gateway_core::conversation::Event;
 use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
 use settle::Consumed;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A caller's dialect: its codec, and what it allows the plan.
 #[derive(Clone, Copy)]
@@ -79,24 +83,36 @@ pub async fn walk(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Served, Failure> {
-    let principal = identify(gateway, request.headers(), Scopes::INFER)?;
-    let mut exchange = open(gateway, id, principal)?;
+    let principal = gateway.keys.identify(Credentials::from_headers(request.headers())?)?;
+    let may = principal.scopes.allow(Scopes::INFER);
+    let mut exchange = open(gateway, id, principal, request)?;
+    if !may {
+        return Err(ended(exchange, Failure::Forbidden).await);
+    }
+    if let Err(unwritable) = gateway.audit.accepting() {
+        log::error!("a request is refused: {unwritable}");
+        return Err(ended(exchange, Failure::Unrecordable).await);
+    }
     let prepared = async {
         receive::check_media_type(request.headers())?;
         let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
+        exchange.note(|record| record::asked(record, gateway, asked.model.as_deref()));
         let plan = plan(gateway, dialect, &asked)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
+        if let Some(summary) = &inspected.summary {
+            exchange.note(|record| record::searched(record, summary));
+        }
         Ok((asked, plan, inspected))
     };
     let (asked, plan, inspected) = match prepared.await {
         Ok(prepared) => prepared,
-        Err(failure) => return Err(ended(exchange, failure)),
+        Err(failure) => return Err(ended(exchange, failure).await),
     };
     let (stream, include_usage) = (asked.stream, asked.include_usage);
     let calling = Calling::new(gateway, worker, asked, plan, inspected, dialect, &exchange);
     if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
-        return Err(ended(exchange, failure));
+        return Err(ended(exchange, failure).await);
     }
     if !stream {
         return tokio::select! {
@@ -122,7 +138,7 @@ pub async fn walk(
             let told = calling.told(&exchange, None);
             Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
         }
-        Ok(stream::Found { exchange, result: Err(failure), .. }) => Err(ended(exchange, failure)),
+        Ok(stream::Found { exchange, result: Err(failure), .. }) => Err(ended(exchange, failure).await),
         Err(searching) => {
             Ok(Served::Held { body: Answering::held(gateway, searching, encoder, id.to_owned()) })
         }
@@ -141,11 +157,28 @@ pub fn identify(gateway: &Gateway, headers: &HeaderMap, needs: Scopes) -> Result
     if principal.scopes.allow(needs) { Ok(principal) } else { Err(Failure::Forbidden) }
 }
 
-fn open(gateway: &Gateway, id: &str, principal: Principal) -> Result<Exchange, Failure> {
+/// A request that gets no slot is recorded all the same.
+fn open(
+    gateway: &Gateway,
+    id: &str,
+    principal: Principal,
+    request: &HttpRequest,
+) -> Result<Exchange, Failure> {
+    let record = record::begun(gateway, id, &principal, request);
+    let refused = |failure: Failure| {
+        if let Some(mut record) = record.clone() {
+            record::failed(&mut record, &failure);
+            record::ended(&mut record, Ending::Failed(error::status(&failure)), Duration::ZERO);
+            gateway.audit.record_detached(Record::Request(record), ());
+        }
+        failure
+    };
     if gateway.shutdown.has_begun() {
-        return Err(Failure::Stopping);
+        return Err(refused(Failure::Stopping));
     }
-    Exchange::open(id.to_owned(), principal, &gateway.slots, &gateway.clock).ok_or(Failure::Overloaded)
+    let (slots, clock) = (&gateway.slots, &gateway.clock);
+    Exchange::open(id.to_owned(), principal, slots, clock, &gateway.audit, record.clone())
+        .ok_or_else(|| refused(Failure::Overloaded))
 }
 
 fn decode(
@@ -182,19 +215,22 @@ fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candid
 /// A JSON answer: the events of a stream in one piece.
 async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
     let (mut exchange, result) = calling.first(exchange, call::whole).await;
+    exchange.note(|record| record::served(record, &calling, result.is_ok()));
     let events = match result {
         Ok(events) => events,
-        Err(failure) => return Err(ended(exchange, failure)),
+        Err(failure) => return Err(ended(exchange, failure).await),
     };
     let (reported, received) = events.consumed();
     let charge = exchange.bill.charge(&reported, received);
     let whole = match restored(&mut calling, events) {
         Ok(whole) => whole,
-        Err(failure) => return Err(ended(exchange, failure)),
+        Err(failure) => return Err(ended(exchange, failure).await),
     };
     let body = dialect.codec.answer(&whole, &calling.facts(&exchange, &charge));
     let told = calling.told(&exchange, Some(charge.cost));
+    exchange.note(|record| record::served(record, &calling, true));
     exchange.ends(Ending::Answered);
+    exchange.finish().await;
     Ok(Served::Whole { body, told })
 }
 
@@ -213,7 +249,10 @@ fn restored(calling: &mut Calling, events: Vec<Event>) -> Result<Whole, Failure>
     Ok(whole)
 }
 
-fn ended(mut exchange: Exchange, failure: Failure) -> Failure {
+/// Recorded before the caller is told.
+async fn ended(mut exchange: Exchange, failure: Failure) -> Failure {
     exchange.ends(Ending::Failed(error::status(&failure)));
+    exchange.note(|record| record::failed(record, &failure));
+    exchange.finish().await;
     failure
 }

@@ -4,6 +4,7 @@
 use super::exchange::Ending;
 use crate::budget::Settlements;
 use gateway_actors::budget::Hold;
+use gateway_core::audit::RequestRecord;
 use gateway_core::catalog::{Bound, ServiceTier, cost};
 use gateway_core::conversation::Event;
 use gateway_core::fault::{Fault, FaultClass};
@@ -171,6 +172,20 @@ impl Bill {
         let back =
             |left: NanoUsd| NanoUsd(left.0.saturating_add(due.reserved.0.saturating_sub(spent.0)).max(0));
         Some(Standing { remaining: standing.remaining.map(back), ..standing })
+    }
+
+    /// Tells the audit trail what the request cost, as it is settled.
+    pub(super) fn tell(&mut self, record: &mut RequestRecord) {
+        if let Some(attempt) = self.under_way.take() {
+            self.lost.push((attempt.name(), attempt.broken(&self.seen.0, self.seen.1)));
+        }
+        let costs = self.lost.iter().chain(&self.charged);
+        record.cost_usd =
+            costs.clone().fold(NanoUsd::ZERO, |sum, (_, charge)| sum.saturating_add(charge.cost));
+        record.cost_is_estimate = costs.clone().any(|(_, charge)| charge.estimate);
+        if let Some((_, charge)) = costs.last() {
+            record.usage = charge.usage;
+        }
     }
 
     /// The request has ended: what it cost goes to the ledger. Once; a second call does nothing.

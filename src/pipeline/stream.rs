@@ -5,6 +5,7 @@ use super::call::Calling;
 use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::live::{self, Live};
+use super::record;
 use super::restore::Restoring;
 use super::settle::Charge;
 use crate::gateway::Gateway;
@@ -70,6 +71,8 @@ pub struct Answering {
 enum Phase {
     Searching(Searching),
     Flowing(Box<Flowing>),
+    /// Whole, and being recorded; then the closing frames go out.
+    Closing(Pin<Box<dyn Future<Output = ()>>>, BytesMut),
     Over,
 }
 
@@ -83,6 +86,17 @@ struct Flowing {
     received: u64,
     /// Since when we wait for the upstream, and after how many frames; none while the caller is the slower one.
     waiting: Option<(Instant, u64)>,
+}
+
+impl Flowing {
+    fn cut_short(&mut self, failure: &Failure) {
+        let Flowing { calling, exchange, .. } = self;
+        exchange.note(|record| {
+            record::served(record, calling, true);
+            record::failed(record, failure);
+        });
+        exchange.ends(Ending::CutShort);
+    }
 }
 
 impl Drop for Flowing {
@@ -156,12 +170,21 @@ impl Answering {
     fn poll_step(&mut self, cx: &mut Context) -> Poll<()> {
         match &mut self.phase {
             Phase::Over => {}
+            Phase::Closing(recorded, closing) => {
+                ready!(recorded.as_mut().poll(cx));
+                self.out.unsplit(std::mem::take(closing));
+                self.phase = Phase::Over;
+            }
             Phase::Searching(searching) => {
                 let Found { calling, mut exchange, result } = ready!(searching.as_mut().poll(cx));
                 match result {
                     Ok(live) => self.flow(calling, exchange, live),
                     Err(failure) => {
-                        exchange.ends(Ending::Failed(error::describe(&failure, &self.request_id).status));
+                        exchange.ends(Ending::Failed(error::status(&failure)));
+                        exchange.note(|record| {
+                            record::served(record, &calling, false);
+                            record::failed(record, &failure);
+                        });
                         self.fail(&failure);
                     }
                 }
@@ -217,8 +240,13 @@ impl Answering {
             }
             let charge = flowing.exchange.bill.charge(&flowing.usage, flowing.received);
             let facts = flowing.calling.facts(&flowing.exchange, &charge);
-            self.encoder.close(&facts, &mut self.out);
-            flowing.exchange.ends(Ending::Answered);
+            let mut closing = BytesMut::with_capacity(1024);
+            self.encoder.close(&facts, &mut closing);
+            let Flowing { calling, exchange, .. } = &mut *flowing;
+            exchange.note(|record| record::served(record, calling, true));
+            exchange.ends(Ending::Answered);
+            let recorded = Box::pin(async move { flowing.exchange.finish().await });
+            self.phase = Phase::Closing(recorded, closing);
         }
     }
 
@@ -226,7 +254,7 @@ impl Answering {
     fn cut(&mut self, fault: &Fault) {
         if let Phase::Flowing(flowing) = &mut self.phase {
             flowing.live.permit.report(Outcome::Faulted(fault.clone()));
-            flowing.exchange.ends(Ending::CutShort);
+            flowing.cut_short(&Failure::CutShort { class: fault.class.clone() });
         }
         self.fail(&Failure::CutShort { class: fault.class.clone() });
     }
@@ -234,9 +262,9 @@ impl Answering {
     /// The grace of a shutdown is over.
     fn stop(&mut self) {
         match &mut self.phase {
-            Phase::Over => return,
+            Phase::Over | Phase::Closing(..) => return,
             Phase::Searching(_) => {}
-            Phase::Flowing(flowing) => flowing.exchange.ends(Ending::CutShort),
+            Phase::Flowing(flowing) => flowing.cut_short(&Failure::Stopping),
         }
         self.fail(&Failure::Stopping);
     }

@@ -176,6 +176,16 @@ fn answers(path: &str, operation: &Operation, code: Code) -> bool {
         Code::InvalidField | Code::Overloaded if path == "/v1/audit/recent" => true,
         Code::BudgetUnavailable | Code::InvalidField | Code::Overloaded if is_budget(path) => true,
         Code::BodyTooLarge | Code::InvalidJson if is_budget(path) => operation.request_body.is_some(),
+        code if path == "/v1/redact" => matches!(
+            code,
+            Code::InvalidJson
+                | Code::InvalidField
+                | Code::ContentBlocked
+                | Code::BodyTooLarge
+                | Code::UnsupportedMediaType
+                | Code::Overloaded
+                | Code::InspectionUnavailable
+        ),
         _ => operation.request_body.is_some() && !is_budget(path),
     }
 }

@@ -174,6 +174,9 @@ struct Live {
 #[derive(ToSchema)]
 struct Ready {
     budget: BudgetStore,
+    /// `writable`, or `unwritable`: then new requests are refused.
+    #[schema(example = "writable")]
+    audit: String,
     status: Readiness,
     /// State of each provider.
     providers: BTreeMap<String, ProviderState>,
