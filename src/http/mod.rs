@@ -5,7 +5,7 @@
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
 //! | [`audit`] | the newest audit records |
-//! | [`budgets`], [`usage`] | what teams may spend, and what they used |
+//! | [`budgets`], [`usage`], [`estimate`] | what teams may spend, what they used, what a request would cost |
 //! | [`pages`] | the description of the API and its page, offline |
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
@@ -15,6 +15,7 @@
 pub mod audit;
 pub mod budgets;
 pub mod error;
+pub mod estimate;
 pub mod inference;
 mod limits;
 mod openapi;
@@ -64,10 +65,11 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 14] {
+fn endpoints() -> [Endpoint; 15] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/complete", inference::complete),
+        post("/v1/estimate", estimate::answer),
         get("/v1/models", operations::models),
         get("/v1/models/{id:.+}", operations::model),
         get("/v1/providers/status", operations::providers_status),
@@ -142,7 +144,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 14]> =
+static SERVED: LazyLock<[(&str, &str); 15]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -3,6 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`estimate`] | what a request would cost |
 //! | [`exchange`] | the guard of one request, from identify to its end |
 //! | [`receive`] | the body, bounded in bytes and time |
 //! | `inspect`, `analyze` | personal data and secrets taken out; another engine asked for them |
@@ -17,6 +18,7 @@
 mod admit;
 mod analyze;
 mod call;
+mod estimate;
 mod exchange;
 mod failure;
 mod inspect;
@@ -27,6 +29,7 @@ mod settle;
 mod stream;
 
 pub use call::Told;
+pub use estimate::{Estimate, Estimated, Refusal, estimate};
 pub use exchange::{Ending, Exchange, Slots};
 pub use failure::Failure;
 pub(crate) use receive::body;

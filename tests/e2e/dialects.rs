@@ -2,7 +2,7 @@
 //! where and which are dropped; models, status and health; TLS.
 
 use crate::client::{Delivery, Dialect, Reply, WAYS};
-use crate::gateway::{Gateway, Setup, self_signed};
+use crate::gateway::{Gateway, Setup, eventually, self_signed};
 use gateway_simulator::{Provider, Simulator, SimulatorOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -527,7 +527,7 @@ async fn the_status_of_each_provider_is_told_in_priority_order() {
     }
     let actors = status["actors"].as_array().expect("actors");
     let names: Vec<_> = actors.iter().map(|actor| actor["name"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["anthropic", "openai", "azure_openai", "gemini", "audit"]);
+    assert_eq!(names, ["anthropic", "openai", "azure_openai", "gemini", "budget", "audit"]);
     assert!(actors.iter().all(|actor| actor["alive"] == true), "{actors:?}");
 }
 
@@ -536,10 +536,18 @@ async fn health_is_open_and_tells_nothing_secret() {
     let gateway = Gateway::start().await;
     let all_closed =
         json!({"anthropic": "closed", "openai": "closed", "azure_openai": "closed", "gemini": "closed"});
+    let budget = json!({"state": "ready", "warnings": []});
+    eventually("the budget store was asked", async || {
+        gateway.get("/health/ready").await.json()["budget"] == budget
+    })
+    .await;
     for (path, want) in [
         ("/health", json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})),
         ("/health/live", json!({"status": "ok"})),
-        ("/health/ready", json!({"status": "ready", "providers": all_closed, "open_exchanges": 0})),
+        (
+            "/health/ready",
+            json!({"status": "ready", "providers": all_closed, "budget": budget, "open_exchanges": 0}),
+        ),
     ] {
         let reply = Reply::of(gateway.anonymous(Method::GET, path)).await;
         assert_eq!((reply.status, reply.json()), (200, want), "{path}");

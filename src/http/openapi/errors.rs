@@ -176,6 +176,15 @@ fn answers(path: &str, operation: &Operation, code: Code) -> bool {
         Code::InvalidField | Code::Overloaded if path == "/v1/audit/recent" => true,
         Code::BudgetUnavailable | Code::InvalidField | Code::Overloaded if is_budget(path) => true,
         Code::BodyTooLarge | Code::InvalidJson if is_budget(path) => operation.request_body.is_some(),
+        // Nothing is spent or sent there.
+        Code::BudgetExceeded | Code::RateLimited | Code::NoProviderAvailable if path == "/v1/estimate" => {
+            false
+        }
+        Code::UpstreamFailed | Code::UpstreamMisconfigured | Code::UpstreamTimeout
+            if path == "/v1/estimate" =>
+        {
+            false
+        }
         _ => operation.request_body.is_some() && !is_budget(path),
     }
 }

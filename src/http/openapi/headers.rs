@@ -65,7 +65,8 @@ pub(super) struct Headers;
 
 impl Modify for Headers {
     fn modify(&self, document: &mut OpenApi) {
-        let posts = document.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
+        let paths = document.paths.paths.iter_mut().filter(|(path, _)| *path != "/v1/estimate");
+        let posts = paths.filter_map(|(_, item)| item.post.as_mut());
         for operation in posts {
             if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
                 for (name, kind, says) in OF_ANSWERS {
