@@ -5,7 +5,7 @@
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
 //! | [`audit`] | the newest audit records |
-//! | [`budgets`], [`usage`] | what teams may spend, and what they used |
+//! | [`budgets`], [`usage`], [`estimate`] | what teams may spend, what they used, what a request would cost |
 //! | [`pages`] | the description of the API and its page, offline |
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
@@ -16,6 +16,7 @@
 pub mod audit;
 pub mod budgets;
 pub mod error;
+pub mod estimate;
 pub mod inference;
 mod limits;
 mod openapi;
@@ -66,11 +67,12 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 15] {
+fn endpoints() -> [Endpoint; 16] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
+        post("/v1/estimate", estimate::answer),
         get("/v1/models", operations::models),
         get("/v1/models/{id:.+}", operations::model),
         get("/v1/providers/status", operations::providers_status),
@@ -145,7 +147,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 15]> =
+static SERVED: LazyLock<[(&str, &str); 16]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -128,28 +128,14 @@ impl Calling {
                 if began >= self.deadline {
                     return (exchange, Err(self.exhausted()));
                 }
-                let bound = self.bound(index);
-                let gateway = Arc::clone(&self.gateway);
-                if let Err(word) = admit::raise(&gateway, &mut exchange, &bound).await {
-                    // The permit was not used, and no other candidate is tried: money is the caller's to find.
-                    drop(permit);
+                if let Err(word) = self.reserve(index, &mut exchange).await {
+                    // No other candidate is tried: what is missing is money.
                     self.note(index, word, None, began);
                     return (exchange, Err(self.exhausted()));
                 }
-                exchange.bill.begins(self.under_way(index, bound), index > 0);
                 let sent = start(self.attempt(index, permit));
-                let (result, waited) = if self.stream {
-                    sent.await
-                } else {
-                    let drain = Drain {
-                        under_way: Some((sent, exchange)),
-                        gateway: Arc::clone(&self.gateway),
-                        tasks: self.tasks.clone(),
-                    };
-                    let (returned, finished) = drain.await;
-                    exchange = returned;
-                    finished
-                };
+                let (returned, (result, waited)) = self.sent(sent, exchange).await;
+                exchange = returned;
                 self.waited += waited;
                 match result {
                     Ok(value) => {
@@ -177,6 +163,27 @@ impl Calling {
         }
         let failure = self.exhausted();
         (exchange, Err(failure))
+    }
+
+    /// From here on the exchange owes what this attempt can cost.
+    async fn reserve(&self, index: usize, exchange: &mut Exchange) -> Result<(), &'static str> {
+        let bound = self.bound(index);
+        admit::raise(&self.gateway, exchange, &bound).await?;
+        exchange.bill.begins(self.under_way(index, bound), index > 0);
+        Ok(())
+    }
+
+    /// A JSON call goes on when its caller has gone; a stream is cancelled.
+    async fn sent<T: Consumed + 'static>(
+        &self,
+        sent: Sent<T>,
+        exchange: Exchange,
+    ) -> (Exchange, (Result<T, Fault>, Duration)) {
+        if self.stream {
+            return (exchange, sent.await);
+        }
+        let gateway = Arc::clone(&self.gateway);
+        Drain { under_way: Some((sent, exchange)), gateway, tasks: self.tasks.clone() }.await
     }
 
     fn upstream(&self, index: usize) -> &Upstream {

@@ -3,6 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`estimate`] | what a request would cost |
 //! | [`exchange`] | the guard of one request, from identify to its end |
 //! | [`receive`] | the body, bounded in bytes and time |
 //! | `inspect`, `analyze` | personal data and secrets taken out; another engine asked for them |
@@ -18,6 +19,7 @@
 mod admit;
 mod analyze;
 mod call;
+mod estimate;
 mod exchange;
 mod failure;
 mod inspect;
@@ -29,6 +31,7 @@ mod settle;
 mod stream;
 
 pub use call::Told;
+pub use estimate::{Estimate, Estimated, Refusal, estimate};
 pub use exchange::{Ending, Exchange, Slots};
 pub use failure::Failure;
 pub use inspect::with_rules;

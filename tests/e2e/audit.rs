@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A folder that outlives each process of its test.
-struct State(PathBuf);
+pub struct State(PathBuf);
 
 impl State {
-    fn new() -> State {
+    pub fn new() -> State {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("state-{}-{number}", std::process::id());
@@ -20,16 +20,16 @@ impl State {
         State(path)
     }
 
-    fn setup(&self) -> Setup {
+    pub fn setup(&self) -> Setup {
         Setup::new().env("GATEWAY_STATE_DIR", self.0.display())
     }
 
-    fn audit(&self, arguments: &[&str]) -> Finished {
+    pub fn audit(&self, arguments: &[&str]) -> Finished {
         let arguments: Vec<&str> = ["audit"].iter().chain(arguments).copied().collect();
         self.setup().arguments(&arguments).run()
     }
 
-    fn segments(&self) -> Vec<PathBuf> {
+    pub fn segments(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.0.join("audit")).expect("the trail's folder");
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
         paths.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));

@@ -312,3 +312,29 @@ async fn usage_is_counted_by_model() {
     assert_eq!((nano(&row["cost_usd"]), &row["team_id"]), (2 * HELLO, &json!(null)));
     assert_eq!(usage["group_by"], json!(["day", "model", "provider"]));
 }
+
+#[tokio::test]
+async fn an_estimate_tells_what_would_be_reserved_and_spends_nothing() {
+    let gateway = limited(HELLO_BOUND).start().await;
+    let estimate = gateway.post("/v1/estimate", &hello(Dialect::OpenAi, Delivery::Json)).await;
+    let told = estimate.json();
+    assert_eq!(
+        (estimate.status, nano(&told["bound_usd"]), &told["would_refuse"]),
+        (200, HELLO_BOUND, &json!([]))
+    );
+    let first = &told["candidates"][0];
+    assert_eq!(
+        (&first["provider"], &first["input_tokens"], &first["output_tokens"]),
+        (&json!("openai"), &json!(106), &json!(10)),
+        "{told}"
+    );
+    assert!(estimate.text().contains("\"input\":2.500000,\"output\":10.000000"), "{}", estimate.text());
+    let likely = nano(&told["likely_usd"]);
+    assert!(likely > 0 && likely < HELLO_BOUND, "{likely}");
+    assert_eq!((gateway.spent().await, gateway.seen(Provider::OpenAi).requests), (0, 0));
+    assert_eq!(gateway.post("/v1/complete", &hello(Dialect::Native, Delivery::Json)).await.status, 200);
+    gateway.spent().await;
+    let told = gateway.post("/v1/estimate", &hello(Dialect::Native, Delivery::Json)).await.json();
+    let refusal = &told["would_refuse"][0];
+    assert_eq!((&refusal["scope"], &refusal["limit"]), (&json!("team"), &json!("daily_limit_usd")), "{told}");
+}

@@ -2,7 +2,7 @@
 //! where and which are dropped; models, status and health; TLS.
 
 use crate::client::{Delivery, Dialect, Reply, WAYS};
-use crate::gateway::{Gateway, Setup, self_signed};
+use crate::gateway::{Gateway, Setup, eventually, self_signed};
 use gateway_simulator::{Provider, Simulator, SimulatorOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -536,6 +536,11 @@ async fn health_is_open_and_tells_nothing_secret() {
     let gateway = Gateway::start().await;
     let all_closed =
         json!({"anthropic": "closed", "openai": "closed", "azure_openai": "closed", "gemini": "closed"});
+    let budget = json!({"state": "ready", "warnings": []});
+    eventually("the budget store was asked", async || {
+        gateway.get("/health/ready").await.json()["budget"] == budget
+    })
+    .await;
     for (path, want) in [
         ("/health", json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})),
         ("/health/live", json!({"status": "ok"})),

@@ -17,6 +17,7 @@
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
+//! | [`records`] | one record of each request |
 //! | [`personal_data`] | personal data stays inside, and comes back |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
@@ -34,6 +35,7 @@ mod inputs;
 mod leaks;
 mod personal_data;
 mod pings;
+mod records;
 mod sdk;
 mod sdk_tools;
 mod shared_budgets;

@@ -1,6 +1,7 @@
-//! Budgets and usage, as `http::budgets` and `http::usage` write them.
-#![expect(dead_code, reason = "described here, made in http::budgets and http::usage")]
+//! Budgets, usage and estimates, as `http::budgets`, `http::usage` and `http::estimate` write them.
+#![expect(dead_code, reason = "described here, made in http::budgets, http::usage and http::estimate")]
 
+use super::native::CompleteRequest;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -71,6 +72,65 @@ pub(super) fn all() {}
     responses((status = 200, description = "The sums.", body = Usage)),
 )]
 pub(super) fn usage() {}
+
+/// What a request would cost
+///
+/// Takes a request of the native dialect or of OpenAI's, and tells what it would cost at most and likely, and which
+/// limits would refuse it now. Nothing is reserved and nothing is sent.
+#[utoipa::path(
+    post,
+    path = "/v1/estimate",
+    tag = "budgets",
+    request_body = CompleteRequest,
+    responses((status = 200, description = "By today's prices and limits.", body = Estimate)),
+)]
+pub(super) fn estimate() {}
+
+#[derive(ToSchema)]
+struct Estimate {
+    /// What would be reserved for the first candidate.
+    bound_usd: f64,
+    /// By four bytes a token, and what the team's answers of the last day were like.
+    likely_usd: f64,
+    /// In the order in which they would be tried.
+    candidates: Vec<EstimatedCandidate>,
+    would_refuse: Vec<WouldRefuse>,
+    warnings: Vec<String>,
+}
+
+#[derive(ToSchema)]
+struct EstimatedCandidate {
+    provider: String,
+    model: String,
+    /// At most.
+    input_tokens: u64,
+    /// At most.
+    output_tokens: u64,
+    bound_usd: f64,
+    likely_usd: f64,
+    price: EstimatePrice,
+}
+
+/// US dollars per million tokens, for a prompt of that length.
+#[derive(ToSchema)]
+struct EstimatePrice {
+    input: f64,
+    output: f64,
+    cache_read: f64,
+    cache_write: f64,
+}
+
+/// A limit that would refuse the first candidate now.
+#[derive(ToSchema)]
+struct WouldRefuse {
+    /// `team` or `key`.
+    #[schema(example = "team")]
+    scope: String,
+    #[schema(example = "daily_limit_usd")]
+    limit: String,
+    #[schema(nullable = false)]
+    message: Option<String>,
+}
 
 #[derive(ToSchema)]
 struct TeamBudgets {

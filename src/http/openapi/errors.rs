@@ -186,6 +186,15 @@ fn answers(path: &str, operation: &Operation, code: Code) -> bool {
                 | Code::Overloaded
                 | Code::InspectionUnavailable
         ),
+        // Nothing is spent or sent there.
+        Code::BudgetExceeded | Code::RateLimited | Code::NoProviderAvailable if path == "/v1/estimate" => {
+            false
+        }
+        Code::UpstreamFailed | Code::UpstreamMisconfigured | Code::UpstreamTimeout
+            if path == "/v1/estimate" =>
+        {
+            false
+        }
         _ => operation.request_body.is_some() && !is_budget(path),
     }
 }

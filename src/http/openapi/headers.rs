@@ -65,7 +65,11 @@ pub(super) struct Headers;
 
 impl Modify for Headers {
     fn modify(&self, document: &mut OpenApi) {
-        let models = document.paths.paths.iter_mut().filter(|(path, _)| *path != "/v1/redact");
+        let models = document
+            .paths
+            .paths
+            .iter_mut()
+            .filter(|(path, _)| !matches!(path.as_str(), "/v1/redact" | "/v1/estimate"));
         let posts = models.filter_map(|(_, item)| item.post.as_mut());
         for operation in posts {
             if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {

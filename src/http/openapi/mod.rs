@@ -47,6 +47,7 @@ use utoipa::{Modify, OpenApi as _};
         budgets::delete,
         budgets::all,
         budgets::usage,
+        budgets::estimate,
         operations::health,
         operations::live,
         operations::ready,
