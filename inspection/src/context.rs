@@ -46,7 +46,7 @@ impl Words {
         let word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
         self.words.find_iter(&bytes[range.clone()]).any(|found| {
             let (start, end) = (range.start + found.start(), range.start + found.end());
-            !(start > 0 && word(start - 1)) && !word(end)
+            !(word(end) || start > 0 && word(start - 1))
         })
     }
 }

@@ -60,7 +60,6 @@ pub(super) fn pii(settings: &mut Settings<'_>, table: PiiTable, teams: &[TeamTab
     let searched = engine::Settings {
         patterns: table.patterns.iter().filter_map(|table| pattern(settings, table)).collect(),
         allow: table.allow.iter().map(|item| item.value.clone()).collect(),
-        ..engine::Settings::default()
     };
     let policy = policy(settings, &Policy { enabled, ..Policy::default() }, &table);
     let teams = teams

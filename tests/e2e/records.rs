@@ -91,9 +91,10 @@ async fn a_caller_that_leaves_is_recorded() {
     let gateway = Gateway::start().await;
     let body = Dialect::OpenAi.ask("gpt-4o", "count: 1000 delay: 50", Delivery::Stream);
     gateway.faults().set(Rule::new(Failure::Stall(Point::Headers)));
-    let asking = tokio::spawn(gateway.request(Method::POST, Dialect::OpenAi.path()).json(&body).send());
+    let mut asking = tokio::task::JoinSet::new();
+    asking.spawn(gateway.request(Method::POST, Dialect::OpenAi.path()).json(&body).send());
     eventually("the call", async || !gateway.faults().requests().is_empty()).await;
-    asking.abort();
+    asking.abort_all();
     eventually("the record", async || !records(&gateway).await.is_empty()).await;
     let all = records(&gateway).await;
     assert_eq!((&all[0]["outcome"], &all[0]["status"]), (&json!("cancelled"), &json!(499)), "{all:?}");

@@ -139,10 +139,9 @@ fn judge(numbers: &Numbers<'_>, groups: &Range<usize>, recognizers: &Recognizers
     if plus {
         return is_international(digits).then_some(93);
     }
-    if let Some(rest) = digits.strip_prefix(b"00").or_else(|| digits.strip_prefix(b"011")) {
-        if is_international(rest) && groups.len() > 1 {
-            return Some(80);
-        }
+    let abroad = digits.strip_prefix(b"00").or_else(|| digits.strip_prefix(b"011"));
+    if groups.len() > 1 && abroad.is_some_and(is_international) {
+        return Some(80);
     }
     let american = is_north_american(numbers, groups, digits);
     let shape = shape(numbers, groups);

@@ -421,7 +421,7 @@ proptest! {
             let (before, after) = (words(&short, index), words(&long, index));
             // Only what the added turn showed to be a value may have changed.
             if before != after {
-                prop_assert!(!fresh.is_empty() && taken.vault.len() > 0);
+                prop_assert!(!fresh.is_empty() && !taken.vault.is_empty());
             }
         }
     }

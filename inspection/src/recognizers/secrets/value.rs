@@ -107,7 +107,8 @@ fn is_reference(value: &str) -> bool {
 
 fn is_stand_in(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
-    let same = value.chars().all(|c| Some(c) == value.chars().next());
+    let bytes = value.as_bytes();
+    let same = bytes.iter().all(|byte| *byte == bytes[0]);
     let stars = value.contains("***") || lower.contains("xxxx");
     // A word at the beginning, and little that looks like chance behind it.
     let worded = STAND_INS.iter().any(|word| {
