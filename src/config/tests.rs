@@ -676,6 +676,7 @@ fn debug_shows_no_secret() {
         ("AUDIT_HMAC_KEY", "marker-of-the-trail"),
         ("SIEM_WEBHOOK_URL", "https://siem.example/hook/marker?token=marker"),
         ("SIEM_TOKEN", "marker-of-a-siem"),
+        ("REDIS_URL", "redis://user:marker@redis.example:6379"),
     ];
     let environment = environment(&more);
     let config = Config::load(&environment, None).unwrap();

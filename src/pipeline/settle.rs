@@ -153,12 +153,16 @@ impl Bill {
         self.seen = (*reported, received);
     }
 
-    /// The answer is whole.
+    /// The answer is whole. What it consumed, and what the request costs: lost attempts before it are a part of that.
     pub(super) fn charge(&mut self, reported: &Usage, received: u64) -> Charge {
         let Some(attempt) = self.under_way.take() else { return Charge::NOTHING };
         let charge = attempt.answered(reported, received);
         self.charged = Some((attempt.name(), charge));
-        charge
+        Charge {
+            cost: self.lost_cost().saturating_add(charge.cost),
+            estimate: charge.estimate || !self.lost.is_empty(),
+            ..charge
+        }
     }
 
     /// What is left to the team, in the tighter window, and how fast it may go on.

@@ -174,6 +174,7 @@ async fn each_way_of_ending_costs_what_it_should() {
     gateway.faults().set(Rule::new(Failure::Cut(Point::AfterContent)).on(Provider::OpenAi));
     let reply = gateway.post("/v1/chat/completions", &hello(Dialect::OpenAi, Delivery::Json)).await;
     assert_eq!(reply.header("x-gateway-provider"), "azure_openai", "{reply:?}");
+    assert_eq!(reply.header("x-gateway-cost-usd"), usd(HELLO_BOUND + HELLO));
     costs("a lost attempt", HELLO_BOUND + HELLO, HELLO_BOUND + HELLO).await;
     // A stream that broke off: the prompt at its bound, and what came.
     let mut body = Dialect::OpenAi.ask("openai/gpt-4o", "words: 40", Delivery::Stream);

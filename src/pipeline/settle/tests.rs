@@ -105,7 +105,7 @@ async fn a_bill_is_settled_once_for_all_attempts() {
         }
         if answered {
             bill.begins(gpt(false), !faults.is_empty());
-            bill.charge(&reported(10, 2), 0);
+            assert_eq!(bill.charge(&reported(10, 2), 0).cost.0, want, "{case}");
         }
         let ending = if answered { Ending::Answered } else { Ending::Failed(503) };
         bill.settle(ending, Duration::from_millis(20));

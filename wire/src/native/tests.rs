@@ -1,5 +1,5 @@
 use super::*;
-use crate::dialect::{Attempt, Choice};
+use crate::dialect::{Attempt, Budget, Choice};
 use crate::sse::Parser;
 use bytes::BytesMut;
 use gateway_core::conversation::{Event, StopReason, Text};
@@ -94,7 +94,7 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], warnings: &'a [String]) 
         dropped: &[],
         warnings,
         pii: None,
-        budget: None,
+        budget: Some(Budget { remaining: NanoUsd::parse("9.5").ok() }),
         latency_ms: 12,
         overhead_us: 34,
     }
@@ -111,6 +111,7 @@ fn outcome() -> Value {
         ],
         "usage": {"input_tokens": 100, "output_tokens": 20, "cached_input_tokens": 60, "reasoning_tokens": 8,
             "estimated_cost_usd": 0.00004, "cost_is_estimate": true},
+        "budget": {"remaining_usd": 9.5},
         "warnings": ["a \"warning\""], "latency_ms": 12,
     })
 }
