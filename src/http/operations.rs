@@ -31,7 +31,9 @@ pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> H
         .map(|status| provider(status, models.get(status.name.as_str()).map_or(&[], Vec::as_slice)))
         .collect();
     let others = [gateway.budget.vitals(), gateway.audit.vitals(), gateway.inspector.scanner.vitals()];
-    let actors: Vec<Value> = statuses.iter().map(|status| &status.actor).chain(&others).map(actor).collect();
+    let analyzer = gateway.inspector.analyzer.as_ref().map(|analyzer| analyzer.provider.status().actor);
+    let of_providers = statuses.iter().map(|status| &status.actor);
+    let actors: Vec<Value> = of_providers.chain(&others).chain(&analyzer).map(actor).collect();
     respond::json(
         &gateway,
         HttpResponse::Ok(),

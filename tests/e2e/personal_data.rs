@@ -6,6 +6,8 @@ use crate::gateway::{Gateway, OTHER_TEAM_KEY, Setup};
 use gateway_simulator::Provider;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 /// One value of each kind, as they are written in passing.
 const VALUES: [(&str, &str); 10] = [
@@ -64,7 +66,7 @@ fn assert_kept_in(received: &str, case: &str) {
     assert!(!received.contains("536904399"), "{case}: a number went out");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn nothing_that_is_found_reaches_an_upstream_or_the_log_and_it_all_comes_back() {
     for provider in Provider::ALL {
         let gateway = Setup::new().only(&[provider]).env("RUST_LOG", "trace").start().await;
@@ -95,7 +97,7 @@ fn model_of(provider: Provider) -> &'static str {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_team_s_policy_decides() {
     let file = "[pii]\nactions = { SECRET = \"block\" }\nallow = [\"support@example.org\"]\n\
                 [pii.patterns.EMPLOYEE_ID]\npattern = \"EMP-[0-9]{5}\"\n\
@@ -123,7 +125,7 @@ async fn a_team_s_policy_decides() {
     assert!(reply.text().contains("SECRET") && !reply.text().contains("hunter22x"), "{}", reply.text());
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn it_can_be_switched_off() {
     let gateway = Setup::new().env("PII_REDACTION_ENABLED", "false").start().await;
     let body = Dialect::Native.ask("gpt-4o", "say: zora.quill@example.org", Delivery::Json);
@@ -134,7 +136,7 @@ async fn it_can_be_switched_off() {
     assert!(sent.body.contains("zora.quill@example.org"));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn redaction_can_be_tried() {
     let gateway = Gateway::start().await;
     let reply = gateway.post("/v1/redact", &json!({"text": "é: ann@example.org, ann@example.org"})).await;
@@ -163,7 +165,7 @@ async fn redaction_can_be_tried() {
     assert!(gateway.faults().requests().is_empty(), "nothing is sent");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_a_tool_brought_gets_no_secret_into_a_link() {
     let gateway = Gateway::start().await;
     let ask = |last: &str| {
@@ -187,4 +189,80 @@ async fn what_a_tool_brought_gets_no_secret_into_a_link() {
     let reply = gateway.post("/v1/chat/completions", &ask("[SECRET_1]")).await;
     // A literal of the caller's stays what it is.
     assert_eq!(Dialect::OpenAi.text(&reply), "[SECRET_1]");
+}
+
+/// An analyzer that knows one name, and answers in the words of a recorded `presidio-analyzer` 2.2.
+fn analyzer(broken: bool) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    // It ends with the test's process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let Some(texts) = analyze_request(&mut stream) else { continue };
+            let lists: Vec<Value> = texts.iter().map(|text| findings(text)).collect();
+            let body = if broken { "[]".to_owned() } else { Value::from(lists).to_string() };
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok();
+        }
+    });
+    address
+}
+
+fn analyze_request(stream: &mut TcpStream) -> Option<Vec<String>> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    let mut line = String::new();
+    while reader.read_line(&mut line).ok()? > 2 {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let asked: Value = serde_json::from_slice(&body).ok()?;
+    assert_eq!(asked["entities"], json!(["PERSON", "LOCATION"]), "beside the engine that is built in");
+    asked["text"].as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+fn findings(text: &str) -> Value {
+    let found = text.find("Zoë Smith").map(|at| {
+        let start = text[..at].chars().count();
+        json!({"entity_type": "PERSON", "start": start, "end": start + 9, "score": 0.85,
+            "analysis_explanation": null, "recognition_metadata": {"recognizer_name": "SpacyRecognizer"}})
+    });
+    found.into_iter().collect()
+}
+
+#[tokio::test]
+async fn an_analyzer_s_names_are_kept_in_too() {
+    let url = format!("http://{}", analyzer(false));
+    let gateway = Setup::new().env("PII_ENGINE", "both").env("PRESIDIO_URL", &url).start().await;
+    let text = "é Zoë Smith, zora.quill@example.org";
+    let reply = gateway
+        .post("/v1/complete", &Dialect::Native.ask("gpt-4o", &format!("say: {text}"), Delivery::Json))
+        .await;
+    assert_eq!(Dialect::Native.text(&reply), text);
+    assert_eq!(reply.json()["pii_summary"]["by_type"], json!({"EMAIL_ADDRESS": 1, "PERSON": 1}));
+    let sent = &gateway.faults().requests()[0].body;
+    assert!(sent.contains("[PERSON_1]") && !sent.contains("Smith"), "{sent}");
+}
+
+#[tokio::test]
+async fn what_an_analyzer_did_not_search_is_not_sent() {
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address");
+    for (case, address) in [("an answer that is none", analyzer(true)), ("nobody there", gone)] {
+        let url = format!("http://{address}");
+        let gateway = Setup::new().env("PII_ENGINE", "both").env("PRESIDIO_URL", &url).start().await;
+        let reply =
+            gateway.post("/v1/complete", &Dialect::Native.ask("gpt-4o", "say: hello", Delivery::Json)).await;
+        assert_eq!(
+            (reply.status, reply.json()["error"]["code"].as_str()),
+            (503, Some("inspection_unavailable")),
+            "{case}"
+        );
+        assert!(!reply.header("retry-after").is_empty(), "{case}");
+        assert!(gateway.faults().requests().is_empty(), "{case}");
+    }
 }
