@@ -137,6 +137,11 @@ impl Exchange {
         }
     }
 
+    /// Nothing was begun, and nothing can be written: to wait for its record would only hold its slot.
+    pub fn unrecorded(&mut self) {
+        self.record = None;
+    }
+
     /// The normal end: recorded before the last byte goes out. A record that can't be written now waits on; the
     /// answer has been made, and goes out.
     pub async fn finish(&mut self) {

@@ -94,7 +94,8 @@ pub async fn walk(
     }
     if let Err(unwritable) = gateway.audit.accepting() {
         log::error!("a request is refused: {unwritable}");
-        return Err(ended(exchange, Failure::Unrecordable).await);
+        exchange.unrecorded();
+        return Err(Failure::Unrecordable);
     }
     let prepared = async {
         receive::check_media_type(request.headers())?;

@@ -47,11 +47,18 @@ fn trace(value: &str) -> Option<(&str, &str)> {
     (hex(trace, 32) && hex(span, 16)).then_some((trace, span))
 }
 
-/// A name that is no model's is the caller's own text, and stays out.
+/// A name that is no route's is the caller's own text, and stays out.
 pub(super) fn asked(record: &mut RequestRecord, gateway: &Gateway, model: Option<&str>) {
-    let bare = |model: &str| model.rsplit('/').next().unwrap_or_default().to_owned();
-    let known = |name: &str| gateway.router.models().any(|route| route.model.as_str() == name);
-    record.model_requested = model.filter(|model| known(model) || known(&bare(model))).map(Named::cleaned);
+    let Some(model) = model else { return };
+    let (upstream, bare) =
+        model.split_once('/').map_or((None, model), |(upstream, bare)| (Some(upstream), bare));
+    let mut routes = gateway.router.models();
+    let known = routes.any(|route| {
+        let prefixed =
+            route.model.as_str() == bare && upstream.is_none_or(|name| name == route.upstream.as_str());
+        prefixed || route.model.as_str() == model
+    });
+    record.model_requested = known.then(|| Named::cleaned(model));
 }
 
 pub(super) fn searched(record: &mut RequestRecord, summary: &Summary) {

@@ -276,6 +276,10 @@ impl Answering {
 
     /// Nothing to send, and the upstream (or the search) is silent: look at the clocks.
     fn poll_silence(&mut self, cx: &mut Context) {
+        // The record has a deadline of its own, and wakes this stream.
+        if matches!(self.phase, Phase::Closing(..)) {
+            return;
+        }
         if self.stopping.is_none() {
             let gateway = Arc::clone(&self.gateway);
             self.stopping = Some(Box::pin(async move { gateway.shutdown.grace_over().await }));

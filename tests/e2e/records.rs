@@ -42,6 +42,7 @@ async fn each_way_that_a_request_ends_leaves_one_record() {
         ),
         ("a wrong field", json!({"model": "gpt-4o", "messages": []}), vec![], "denied", 400),
         ("no such model", ask("mArKeR-model", Delivery::Json), vec![], "denied", 404),
+        ("no such model here", ask("mArKeR text/gpt-4o", Delivery::Json), vec![], "denied", 404),
         ("no JSON", Value::String("no".to_owned()), vec![], "denied", 400),
         (
             "all fail",
@@ -80,10 +81,10 @@ async fn each_way_that_a_request_ends_leaves_one_record() {
         assert_eq!(record["code"].is_null(), outcome == "answered", "{case}: {record}");
         assert!(!record.to_string().contains("mArKeR"), "{case}: {record}");
     }
-    assert_eq!(records(&gateway).await.len(), 8);
+    assert_eq!(records(&gateway).await.len(), 9);
     let stranger = gateway.anonymous(Method::POST, path).json(&ask("gpt-4o", Delivery::Json));
     assert_eq!(Reply::of(stranger).await.status, 401);
-    assert_eq!(records(&gateway).await.len(), 8, "a stranger leaves none");
+    assert_eq!(records(&gateway).await.len(), 9, "a stranger leaves none");
 }
 
 #[tokio::test]

@@ -124,6 +124,13 @@ fn backslash(bytes: &[u8]) -> Option<(char, usize)> {
         b't' => ' ',
         b'@' | b'.' | b'_' | b'-' | b'+' | b'(' | b')' | b'*' => char::from(bytes[1]),
         b'x' => return Some((char::from_u32(hex(bytes.get(2..4)?)?).filter(|c| !c.is_control())?, 4)),
+        b'u' if bytes.get(2) == Some(&b'{') => {
+            let digits = bytes[3..].iter().take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
+            let closed = bytes.get(3 + digits) == Some(&b'}');
+            let character =
+                char::from_u32(hex(&bytes[3..3 + digits])?).filter(|c| closed && !c.is_control())?;
+            return Some((character, digits + 4));
+        }
         b'u' => return Some((char::from_u32(hex(bytes.get(2..6)?)?).filter(|c| !c.is_control())?, 6)),
         _ => return None,
     };

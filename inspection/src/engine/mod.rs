@@ -65,12 +65,15 @@ impl Engine {
             self.within(text, region, &plain, &map, depth - 1, found);
         }
         decode::base64_runs(text, &mut |span, plain| {
-            let before = found.len();
-            self.search(plain, depth - 1, found);
-            // The run hides where in it the value stands, so all of it is the value.
-            for find in &mut found[before..] {
-                (find.start, find.end) = (span.start, span.end);
-            }
+            // In its place, so that the words around count; all of the run is the value, for nobody sees where
+            // in it the value stands.
+            let (from, to) = around(text, &span);
+            let place = [&text[from..span.start], plain, &text[span.end..to]].concat();
+            let inner = span.start - from..span.start - from + plain.len();
+            let mut within = Vec::new();
+            self.search(&place, depth - 1, &mut within);
+            within.retain(|find| find.start < inner.end && find.end > inner.start);
+            found.extend(within.into_iter().map(|find| Finding::new(find.kind, span.clone(), find.score)));
         });
     }
 
@@ -91,6 +94,19 @@ impl Engine {
             (find.start, find.end) = (region.start + span.start, region.start + span.end);
         }
     }
+}
+
+/// What stands around a span, as far as its words count for it.
+fn around(text: &str, span: &Range<usize>) -> (usize, usize) {
+    let mut from = span.start.saturating_sub(48);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let mut to = (span.end + 16).min(text.len());
+    while !text.is_char_boundary(to) {
+        to -= 1;
+    }
+    (from.min(span.start), to.max(span.end))
 }
 
 #[cfg(test)]

@@ -6,6 +6,10 @@ use gateway_core::finding::{Finding, Kind};
 const LOCAL: usize = 64;
 const NAME: usize = 255;
 
+/// Endings of files whose names hold a sign: `icon@2x.png`.
+const FILES: [&str; 12] =
+    ["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "json", "html", "xml"];
+
 pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
     for at in memchr::memchr_iter(b'@', text.as_bytes()) {
         let Some(start) = local_start(text, at) else { continue };
@@ -13,7 +17,8 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
             let name = text[at + 1..end].to_ascii_lowercase();
             let sure = psl::suffix(name.as_bytes());
             let score = if sure.is_some_and(|suffix| suffix.is_known()) { 95 } else { 75 };
-            if &text[start..at] != "git" {
+            let top = name.rsplit('.').next().unwrap_or_default();
+            if &text[start..at] != "git" && !FILES.contains(&top) {
                 found.push(Finding::new(Kind::EMAIL_ADDRESS, start..end, score));
             }
         }
@@ -23,7 +28,8 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
 fn local_start(text: &str, at: usize) -> Option<usize> {
     let mut start = at;
     for (index, character) in text[..at].char_indices().rev() {
-        let fits = character.is_alphanumeric()
+        // Scripts without blanks between words would lend it their neighbours.
+        let fits = character.is_alphanumeric() && u32::from(character) < 0x590
             || matches!(
                 character,
                 '.' | '_'
@@ -65,7 +71,7 @@ fn local_start(text: &str, at: usize) -> Option<usize> {
 /// Where a name ends that begins at `start`: labels with dots between, the last one of letters.
 fn name_end(text: &str, start: usize) -> Option<usize> {
     let bytes = text.as_bytes();
-    let label = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-' || **byte >= 0x80;
+    let label = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-' || (0x80..0xD7).contains(*byte);
     let mut at = start;
     let mut end = None;
     let mut labels = 0;

@@ -117,7 +117,13 @@ fn longest(numbers: &Numbers<'_>, first: usize, recognizers: &Recognizers) -> Op
     let most = (first + 1..=numbers.len().min(first + 15))
         .take_while(|end| numbers.count(first..*end) <= 17 && numbers.is_free(&(*end - 1..*end)))
         .last()?;
-    (first + 1..=most).rev().find_map(|end| {
+    let on_line = (first + 1..=most)
+        .take_while(|end| *end == first + 1 || !numbers.gap(*end - 1).contains('\n'))
+        .last()
+        .unwrap_or(first + 1);
+    // What stands on one line is tried before what is broken over two.
+    let lengths = (first + 1..=on_line).rev().chain((on_line + 1..=most).rev());
+    lengths.into_iter().find_map(|end| {
         let groups = first..end;
         judge(numbers, &groups, recognizers).map(|score| (groups, score))
     })

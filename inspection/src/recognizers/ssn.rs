@@ -54,8 +54,7 @@ fn at(numbers: &Numbers<'_>, first: usize, recognizers: &Recognizers) -> Option<
     let said = recognizers.ssn_words.near(numbers.text, &span);
     let score = match groups.len() {
         1 | 9 if said => 88,
-        1 => return None,
-        9 => 70,
+        1 | 9 => return None,
         _ => {
             let gaps = [numbers.gap(first + 1), numbers.gap(first + 2)];
             match gaps.iter().all(|gap| gap.trim() == "-" || *gap == " " || gap.trim().is_empty()) {
