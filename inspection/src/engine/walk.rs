@@ -3,13 +3,13 @@
 
 use crate::recognizers::numbers::Numbers;
 use crate::recognizers::{
-    Begins, Recognizers, bank, birth, card, crypto, email, iban, ip, mac, passport, phone, secrets, ssn,
+    Begins, Recognizers, bank, birth, card, crypto, email, iban, ip, mac, passport, phone, ssn,
 };
 use gateway_core::finding::Finding;
 
 pub(super) fn walk(text: &str, recognizers: &Recognizers, found: &mut Vec<Finding>) {
+    recognizers.secrets.find(text, found);
     recognizers.triggers.find(text, |word, hit| match word.begins {
-        Begins::Secret(begins) => secrets::at(text, begins, hit, found),
         Begins::Spelled => recognizers.spelled.at(text, &hit, found),
         Begins::Birth => recognizers.birth.at(text, &hit, found),
     });

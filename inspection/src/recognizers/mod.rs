@@ -20,10 +20,12 @@ use crate::context::Words;
 use crate::engine::triggers::{Triggers, Word};
 use birth::Births;
 use national::Nationals;
+use secrets::Secrets;
 use spelled::Spelled;
 
 /// Everything that recognizers build once.
 pub(crate) struct Recognizers {
+    pub secrets: Secrets,
     pub triggers: Triggers<Begins>,
     pub nationals: Nationals,
     pub spelled: Spelled,
@@ -40,6 +42,7 @@ pub(crate) struct Recognizers {
 impl Recognizers {
     pub(crate) fn new() -> Recognizers {
         Recognizers {
+            secrets: Secrets::new(),
             triggers: Triggers::new(words()),
             nationals: Nationals::new(),
             spelled: Spelled::new(),
@@ -57,19 +60,13 @@ impl Recognizers {
 /// What a word may begin.
 #[derive(Clone, Copy)]
 pub(crate) enum Begins {
-    Secret(secrets::Begins),
     Spelled,
     Birth,
 }
 
 /// All words that begin something.
 fn words() -> Vec<Word<Begins>> {
-    let secrets = secrets::words().into_iter().map(|Word { text, exact, begins }| Word {
-        text,
-        exact,
-        begins: Begins::Secret(begins),
-    });
     let spelled = spelled::MARKS.map(|text| Word { text, exact: false, begins: Begins::Spelled });
     let births = birth::WORDS.map(|text| Word { text, exact: false, begins: Begins::Birth });
-    secrets.chain(spelled).chain(births).collect()
+    spelled.into_iter().chain(births).collect()
 }

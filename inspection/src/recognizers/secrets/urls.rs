@@ -1,63 +1,76 @@
-//! `scheme://user:password@host` (RFC 3986 §3.2.1), and `--user name:password` of command lines.
+//! Secrets in addresses: user and password before the host, and webhooks, whose path is the secret.
 
-use gateway_core::finding::{Finding, Kind};
+use super::tokens::Scan;
+use super::values::{Shape, is_stand_in};
+use super::{Finds, NAMED, PROVEN};
+use std::ops::Range;
 
-/// Bytes of the longest user and password.
-const LONGEST: usize = 300;
+/// Bytes of the longest user-and-password part.
+const LONGEST_USERINFO: usize = 512;
+/// Bytes of the longest address of a webhook.
+const LONGEST_ADDRESS: usize = 512;
 
-/// What such a place is told by.
-pub(super) const MARKS: [&str; 3] = ["://", "--user ", " -u "];
+/// User names and passwords that every manual uses.
+const EXAMPLES: &[&str] =
+    &["pass", "password", "pwd", "secret", "user", "username", "token", "x-oauth-basic"];
 
-pub(super) fn at(text: &str, mark: std::ops::Range<usize>, found: &mut Vec<Finding>) {
-    let (span, score) = match &text[mark.clone()] {
-        "://" => (user_info(text, mark.end), 99),
-        _ => (pair(text, mark.end), 98),
-    };
-    if let Some(span) = span {
-        found.push(Finding::new(Kind::SECRET, span, score));
+/// `scheme://user:password@host`: the password; all before the host where a browser would send both (RFC 7617),
+/// and a lone user part that is long and random.
+pub fn check(finds: &mut Finds<'_>, _: &mut Scan, mark: Range<usize>) -> Option<usize> {
+    let bytes = finds.bytes();
+    let scheme = bytes[..mark.start].iter().rev().take(16).take_while(|byte| scheme_byte(**byte)).count();
+    if scheme == 0 {
+        return None;
+    }
+    let run =
+        bytes[mark.end..].iter().take(LONGEST_USERINFO).take_while(|byte| !ends_authority(**byte)).count();
+    let at = bytes[mark.end..mark.end + run].iter().rposition(|byte| *byte == b'@')?;
+    let info = mark.end..mark.end + at;
+    let text = &finds.text[info.clone()];
+    match text.split_once(':') {
+        Some((user, password)) => {
+            if password.is_empty() || is_stand_in(password) || EXAMPLES.contains(&password) {
+                return None;
+            }
+            let web = finds.text[mark.start - scheme..mark.start].to_ascii_lowercase().starts_with("http");
+            let both = web && !user.is_empty();
+            let start = if both { info.start } else { info.start + user.len() + 1 };
+            Some(finds.add(start..info.end, PROVEN))
+        }
+        None => (text.len() >= 20 && Shape::of(text.as_bytes()).random()).then(|| finds.add(info, NAMED)),
     }
 }
 
-fn user_info(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
-    let rest = &text.as_bytes()[start..];
-    let stop = rest
-        .iter()
-        .take(LONGEST)
-        .position(|byte| {
-            byte.is_ascii_whitespace()
-                || matches!(byte, b'/' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'?' | b'#')
-        })
-        .unwrap_or(rest.len().min(LONGEST));
-    let at = rest[..stop].iter().rposition(|byte| *byte == b'@')?;
-    let info = text.get(start..start + at)?;
-    let (_, password) = info.split_once(':')?;
-    let reference = password.starts_with(['$', '{', '<', '%', '*', '[', '(']) && !password.starts_with("%")
-        || password.contains("${")
-        || password.contains("{{");
-    let stand_in = ["password", "pass", "pwd", "secret", "xxx", "xxxx"]
-        .contains(&password.to_ascii_lowercase().as_str());
-    (!password.is_empty() && !reference && !stand_in).then_some(start..start + at)
+fn scheme_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
-fn pair(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut from = start + bytes[start..].iter().take_while(|byte| **byte == b' ').count();
-    let quote = bytes.get(from).copied().filter(|byte| matches!(byte, b'"' | b'\''));
-    from += usize::from(quote.is_some());
-    let stops = |byte: &u8| match quote {
-        Some(quote) => *byte == quote || *byte == b'\n',
-        None => byte.is_ascii_whitespace(),
+fn ends_authority(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
+        || matches!(byte, b'/' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'?' | b'\\' | b'|')
+}
+
+/// An address of a service where whoever knows it may post: all of it, if its path has a random part.
+pub fn webhook(finds: &mut Finds<'_>, scan: &mut Scan, mark: Range<usize>) -> Option<usize> {
+    let bytes = finds.bytes();
+    let inside = |byte: &&u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'@' | b':' | b'=' | b'%' | b'~')
     };
-    let length =
-        bytes[from..].iter().take(LONGEST).position(stops).unwrap_or(bytes.len().min(from + LONGEST) - from);
-    let value = text.get(from..from + length)?;
-    // The user may stand before the quotes of the password.
-    let (user, password) = value.split_once(':')?;
-    let variable = value
-        .split('$')
-        .skip(1)
-        .any(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase() || matches!(c, '{' | '(')));
-    let short = user.len() + password.len() < 5;
-    let reference = variable || value.contains(['<', '{', '(', '[', '/']) || short;
-    (!reference).then_some(from..from + length)
+    let start = mark.start
+        - bytes[..mark.start]
+            .iter()
+            .rev()
+            .take(128)
+            .take_while(|byte| **byte != b'=' && inside(byte))
+            .count();
+    let end = mark.end + bytes[mark.end..].iter().take(LONGEST_ADDRESS).take_while(inside).count();
+    let path = &bytes[mark.end..end];
+    let secret = path.split(|byte| *byte == b'/').any(|part| part.len() >= 7 && Shape::of(part).random());
+    let tail = path.iter().rev().take_while(|byte| matches!(byte, b'.' | b':')).count();
+    if !secret || path.len() < 20 {
+        scan.read_in_vain(end);
+        return None;
+    }
+    Some(finds.add(start..end - tail, PROVEN))
 }
