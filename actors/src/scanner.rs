@@ -88,11 +88,12 @@ impl Scanner {
         let (tell, told) = oneshot::channel();
         let tally = Arc::clone(&self.tally);
         let job: Box<dyn FnOnce() + Send> = Box::new(move || {
-            let _held = held;
             // Nobody waits any more: the work would be for nothing.
-            if !tell.is_closed() {
+            let found = (!tell.is_closed()).then(|| caught(&tally, search));
+            drop(held);
+            if let Some(found) = found {
                 // A caller that left meanwhile does not miss it.
-                tell.send(caught(&tally, search)).ok();
+                tell.send(found).ok();
             }
         });
         if self.pool.try_send(Job(job)).is_err() {
