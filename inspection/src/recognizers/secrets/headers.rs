@@ -3,7 +3,7 @@
 
 use super::tokens::starts_here;
 use super::values::{LONGEST, Shape, is_stand_in};
-use super::{Finds, NAMED};
+use super::{Finds, NAMED, PROVEN};
 use memchr::memmem;
 use std::ops::Range;
 
@@ -77,7 +77,7 @@ pub fn user_option(finds: &mut Finds<'_>, mark: Range<usize>) -> Option<usize> {
     let web = [&b"curl"[..], b"wget", b"://", b"http"]
         .iter()
         .any(|word| memmem::find(&bytes[from..to], word).is_some());
-    web.then(|| finds.add(at..end, NAMED))
+    web.then(|| finds.add(at..end, PROVEN))
 }
 
 /// How far a shell's word reaches, quotes included.

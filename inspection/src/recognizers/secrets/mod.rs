@@ -18,7 +18,7 @@ use gateway_core::finding::{Finding, Kind};
 use std::ops::Range;
 
 /// Certainty of a find whose form alone proves it, and of one that a name or a word announces.
-const PROVEN: u8 = 95;
+const PROVEN: u8 = 99;
 const NAMED: u8 = 80;
 
 /// The recognizer of [`Kind::SECRET`]. Built once, shared by all.
