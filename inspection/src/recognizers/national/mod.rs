@@ -1,187 +1,162 @@
-//! National ids: numbers of persons, taxes, health, vehicles and companies, by the form and the check that their
-//! issuers publish.
-//!
-//! | module | holds |
-//! |---|---|
-//! | `forms` | the table: kind, form, check, words of context |
-//! | `checks` | check digits and ranges |
+//! Identifiers that states and their registers give: national and tax ids, passports, driving licences, plates,
+//! bank routing numbers. Each by its written form, its check digits where its standard has some, and words of
+//! context where the form alone is no proof.
 
+mod africa_oceania;
+mod americas;
+mod asia;
+mod britain;
 mod checks;
-mod forms;
+mod context;
+mod europe;
+mod form;
+mod germany;
+mod walk;
 
-use crate::context::Words;
-use forms::{FORMS, Need};
-use gateway_core::finding::Finding;
+#[cfg(test)]
+mod tests;
+
+use context::{Context, Near};
+use form::{Form, Layout, Proof};
+use gateway_core::finding::{Finding, Kind};
 use std::ops::Range;
+use walk::{Tree, Written};
 
-/// Characters of the longest id.
-const LONGEST: usize = 24;
-/// Bytes that a text may have beside a value, to be nothing but that value.
-const BESIDE: usize = 16;
+/// Certainty: a form that is proof, one that words of context confirm, one that words alone announce, and one
+/// that is all of its text.
+const BY_FORM: u8 = 85;
+const BY_BOTH: u8 = 95;
+const BY_WORDS: u8 = 80;
+const BY_TEXT: u8 = 72;
+const BY_LOOSE_TEXT: u8 = 62;
+/// At most, where a recognizer of all phone numbers may know better.
+const BY_COUNTRY: u8 = 60;
+/// More for the kind that the nearest word speaks of.
+const NEAREST: u8 = 4;
+/// Bytes beside a value in a text that holds nothing else.
+const MOST_AROUND: usize = 8;
+/// Bytes of the longest text that may be a list of values, and of the shortest other value in it.
+const LONGEST_LIST: usize = 64;
+const SHORTEST_OTHER: usize = 6;
 
+/// The recognizer of national identifiers. Built once, shared by all.
 pub(crate) struct Nationals {
-    /// Words of context, form by form; none where none is needed.
-    words: Vec<Option<Words>>,
-    /// Forms whose first run of letters and digits has this length.
-    by_length: Vec<Vec<u16>>,
+    forms: Vec<Form>,
+    tree: Tree,
+    context: Context,
+}
+
+impl Default for Nationals {
+    fn default() -> Nationals {
+        Nationals::new()
+    }
 }
 
 impl Nationals {
     pub(crate) fn new() -> Nationals {
-        let words = FORMS.iter().map(|form| match form.need {
-            Need::Nothing => None,
-            Need::Context(words) | Need::ContextOrAlone(words) => Some(Words::new(words.iter().copied())),
-        });
-        let mut by_length: Vec<Vec<u16>> = (0..=LONGEST).map(|_| Vec::new()).collect();
-        for (index, form) in (0u16..).zip(FORMS) {
-            for length in first_lengths(form.shape) {
-                by_length[length].push(index);
-            }
-        }
-        Nationals { words: words.collect(), by_length }
+        let forms: Vec<Form> = [
+            americas::FORMS,
+            britain::FORMS,
+            germany::FORMS,
+            europe::FORMS,
+            asia::FORMS,
+            africa_oceania::FORMS,
+        ]
+        .into_iter()
+        .flat_map(|forms| forms.iter().copied())
+        .collect();
+        let layouts = forms.iter().enumerate();
+        let layouts =
+            layouts.flat_map(|(nth, form)| form.layouts.iter().map(move |written| Layout::new(nth, written)));
+        Nationals { tree: Tree::new(layouts), forms, context: Context::new() }
     }
 
-    /// Looks at a run of letters and digits that holds a digit, and at the word of letters before it.
-    pub(crate) fn find(&self, text: &str, group: Range<usize>, found: &mut Vec<Finding>) {
-        self.from(text, group.start, group.end, found);
-        // `QQ 12 34 56 C`: the letters are a word of their own.
-        let bytes = text.as_bytes();
-        let Some(gap) = group.start.checked_sub(1).filter(|gap| is_separator(bytes[*gap])) else { return };
-        let letters = bytes[..gap].iter().rev().take(4).take_while(|byte| byte.is_ascii_alphabetic()).count();
-        let start = gap - letters;
-        let word = start == 0 || !bytes[start - 1].is_ascii_alphanumeric();
-        if (1..=3).contains(&letters) && word {
-            self.from(text, start, gap, found);
+    /// Adds to `out` the identifier that begins with `group`, if one does: a maximal run of ASCII letters and
+    /// digits that holds a digit. Called for each such run of `text`, in order. At most one find a call.
+    pub(crate) fn find(&self, text: &str, group: Range<usize>, out: &mut Vec<Finding>) {
+        let mut pick = Pick::default();
+        self.tree.walk(text, &group, |written| self.judge(text, written, &mut pick));
+        let Some(best) = pick.best else { return };
+        // A later group of a value that is found already.
+        if !out.last().is_some_and(|last| last.start < best.end && best.start < last.end && self.owns(last)) {
+            out.push(best);
         }
     }
 
-    fn from(&self, text: &str, start: usize, end: usize, found: &mut Vec<Finding>) {
-        for index in self.by_length.get(end - start).into_iter().flatten() {
-            let form = &FORMS[usize::from(*index)];
-            let Some(matched) = matched(text, start, form.shape) else { continue };
-            if !stands_free(text, &matched.span) || !(form.check)(matched.compact()) {
-                continue;
-            }
-            let words = self.words[usize::from(*index)].as_ref();
-            let said = || words.is_some_and(|words| words.near(text, &matched.span));
-            let score = match form.need {
-                Need::Nothing if said() => 97,
-                Need::Nothing => form.score,
-                _ if said() => 95,
-                Need::ContextOrAlone(_) if is_alone(text, &matched.span) => form.score,
-                _ => continue,
-            };
-            // A form whose groups must be apart is told from a bare number by its separators.
-            if form.apart && !matched.separated && score != 95 {
-                continue;
-            }
-            found.push(Finding::new(form.kind, matched.span, score));
-        }
+    fn owns(&self, finding: &Finding) -> bool {
+        self.forms.iter().any(|form| form.kind == finding.kind)
     }
-}
 
-/// A place that has a form.
-struct Matched {
-    span: Range<usize>,
-    compact: [u8; LONGEST],
-    length: usize,
-    separated: bool,
-}
-
-impl Matched {
-    /// Letters in upper case and digits, without separators.
-    fn compact(&self) -> &[u8] {
-        &self.compact[..self.length]
-    }
-}
-
-/// Reads a shape: `A` a letter, `9` a digit, `X` either, a blank a separator or none, all else itself.
-fn matched(text: &str, start: usize, shape: &str) -> Option<Matched> {
-    let bytes = text.as_bytes();
-    let mut matched = Matched { span: start..start, compact: [0; LONGEST], length: 0, separated: false };
-    let mut at = start;
-    let mut separator = None;
-    for wanted in shape.bytes() {
-        let there = bytes.get(at).copied();
-        if wanted == b' ' {
-            if let Some(byte) = there.filter(|byte| is_separator(*byte)) {
-                // One kind of separator throughout.
-                if *separator.get_or_insert(byte) != byte && !(byte == b'-' || separator == Some(b'.')) {
-                    return None;
-                }
-                matched.separated = true;
-                at += 1;
-            }
-            continue;
+    /// Keeps `written` as the best so far, if it is one of its form's values and nothing better was.
+    fn judge(&self, text: &str, written: &Written<'_>, pick: &mut Pick) {
+        let form = &self.forms[written.layout.form];
+        if !(form.check)(written.value) || !written.stands_alone(text) {
+            return;
         }
-        let byte = there?;
-        let fits = match wanted {
-            b'A' => byte.is_ascii_alphabetic(),
-            b'9' => byte.is_ascii_digit(),
-            b'X' => byte.is_ascii_alphanumeric(),
-            other => byte == other,
+        let near = match &pick.near {
+            Some((span, near)) if *span == written.span => *near,
+            _ => pick.near.insert((written.span.clone(), self.context.near(text, &written.span))).1,
         };
-        if !fits {
-            return None;
-        }
-        at += 1;
-        if byte.is_ascii_alphanumeric() {
-            matched.compact[matched.length] = byte.to_ascii_uppercase();
-            matched.length += 1;
+        let Some(score) = score(text, form, written, near) else { return };
+        let better = |known: &Finding| (score, written.span.len()) > (known.score, known.span().len());
+        if pick.best.as_ref().is_none_or(better) {
+            pick.best = Some(Finding::new(form.kind, written.span.clone(), score));
         }
     }
-    matched.span.end = at;
-    Some(matched)
 }
 
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-' | b'.' | b'/')
+/// The best find so far, and the words around the span that was judged last.
+#[derive(Default)]
+struct Pick {
+    best: Option<Finding>,
+    near: Option<(Range<usize>, Near)>,
 }
 
-/// Lengths that the first run of letters and digits may have, as separators may be left out.
-fn first_lengths(shape: &str) -> Vec<usize> {
-    let mut lengths = Vec::new();
-    let mut length = 0;
-    for byte in shape.bytes() {
-        match byte {
-            b' ' => lengths.push(length),
-            byte if byte.is_ascii_alphanumeric() => length += 1,
-            // A fixed mark ends the run.
-            _ => {
-                lengths.push(length);
-                return lengths;
-            }
-        }
+/// How sure it is that `written` is what its form says; `None` where it is not.
+fn score(text: &str, form: &Form, written: &Written<'_>, near: Near) -> Option<u8> {
+    let nearest = near.nearest.meets(form.topics);
+    let named = near.all.meets(form.topics);
+    let capitals = || !text.as_bytes()[written.span.clone()].iter().any(u8::is_ascii_lowercase);
+    let bonus = if nearest { NEAREST } else { 0 };
+    let score = match form.proof {
+        Proof::Form if named => Some(BY_BOTH + bonus),
+        Proof::Form => Some(BY_FORM),
+        Proof::Capitals if named => Some(BY_BOTH + bonus),
+        Proof::Capitals if capitals() => Some(BY_FORM),
+        Proof::Nearest => nearest.then_some(BY_WORDS),
+        _ if named => Some(BY_WORDS + bonus),
+        Proof::Context => None,
+        Proof::Capitals | Proof::Whole => only_values(text, &written.span).then_some(BY_TEXT),
+        Proof::Loose => only_values(text, &written.span).then_some(BY_LOOSE_TEXT),
+    };
+    let phone = matches!(form.kind, Kind::TR_PHONE_NUMBER | Kind::PH_MOBILE_NUMBER);
+    score.map(|score| if phone { score.min(BY_COUNTRY) } else { score })
+}
+
+/// Whether the text holds nothing but the value at `span` and, if it is short, others like it.
+fn only_values(text: &str, span: &Range<usize>) -> bool {
+    const JOINTS: &[&str] = &["and", "or", "und", "et", "y", "e", "ve", "&"];
+    if is_time(&text[span.clone()]) {
+        return false;
     }
-    lengths.push(length);
-    lengths
+    let around = text.len() - span.len();
+    let mark = |byte: &u8| byte.is_ascii_whitespace() || byte.is_ascii_punctuation();
+    let (before, after) = (&text[..span.start], &text[span.end..]);
+    if around <= MOST_AROUND && before.bytes().chain(after.bytes()).all(|byte| mark(&byte)) {
+        return true;
+    }
+    // Rows of bare numbers are sizes and times.
+    let letters = text[span.clone()].bytes().any(|byte| byte.is_ascii_alphabetic());
+    let value = |word: &str| word.len() >= SHORTEST_OTHER && word.bytes().any(|byte| byte.is_ascii_digit());
+    let mut words = before.split_whitespace().chain(after.split_whitespace());
+    text.len() <= LONGEST_LIST
+        && (letters || words.clone().any(|word| JOINTS.contains(&word)))
+        && words.all(|word| JOINTS.contains(&word) || value(word))
 }
 
-/// Whether nothing of a longer number, word or path touches a span.
-fn stands_free(text: &str, span: &Range<usize>) -> bool {
-    let mut before = text[..span.start].chars().rev();
-    let free_before = match before.next() {
-        None => true,
-        Some(c) if c.is_alphanumeric() || c == '_' => false,
-        Some('-' | '.' | '/' | '+') => !before.next().is_some_and(char::is_alphanumeric),
-        Some(' ') => !before.next().is_some_and(|c| c.is_ascii_digit()),
-        Some(_) => true,
-    };
-    let mut after = text[span.end..].chars();
-    let free_after = match after.next() {
-        None => true,
-        Some(c) if c.is_alphanumeric() || c == '_' => false,
-        Some('-' | '/' | '.' | '+') => !after.next().is_some_and(char::is_alphanumeric),
-        Some(' ') => !after.next().is_some_and(|c| c.is_ascii_digit()),
-        Some(_) => true,
-    };
-    free_before && free_after
+/// Whether a number is the Unix time, in seconds or milliseconds, of a day from September 2020 to October 2031.
+fn is_time(value: &str) -> bool {
+    matches!(value.len(), 10 | 13)
+        && value.bytes().all(|byte| byte.is_ascii_digit())
+        && (&b"160"[..]..&b"195"[..]).contains(&&value.as_bytes()[..3])
 }
-
-/// Whether a text is nothing but the value, or hardly more.
-fn is_alone(text: &str, span: &Range<usize>) -> bool {
-    text.trim().len() <= span.len() + BESIDE
-}
-
-#[cfg(test)]
-mod tests;
