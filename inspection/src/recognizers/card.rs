@@ -103,14 +103,14 @@ fn is_grouped(numbers: &Numbers<'_>, groups: &Range<usize>) -> bool {
     !slashes && (fours || amex || spaced || rest.iter().all(|length| length.is_multiple_of(4)))
 }
 
-/// Whether groups are separated alike, over one line end at most: others are numbers in a column or a table,
-/// one in ten of which passes Luhn's check.
+/// Whether groups stand on one line, or are separated alike and over one line end: others are numbers in a
+/// column or a table, one in ten of which passes Luhn's check.
 fn is_one_number(numbers: &Numbers<'_>, groups: &Range<usize>) -> bool {
     let gaps = || (groups.start + 1..groups.end).map(|index| numbers.gap(index));
     let lines = gaps().filter(|gap| gap.contains('\n')).count();
     let mut within = gaps().filter(|gap| !gap.contains('\n'));
     let first = within.next();
-    lines <= 1 && within.all(|gap| Some(gap) == first)
+    lines == 0 || lines == 1 && within.all(|gap| Some(gap) == first)
 }
 
 /// Whether a network issues cards with this beginning and length.
