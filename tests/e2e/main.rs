@@ -17,7 +17,7 @@
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
-//! | [`records`] | one record of each request |
+//! | [`records`], [`endings`] | one record of each request; what it says, whichever way it ended |
 //! | [`personal_data`] | personal data stays inside, and comes back |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
@@ -28,6 +28,7 @@ mod budgets;
 mod client;
 mod config;
 mod dialects;
+mod endings;
 mod fallback;
 mod gateway;
 mod identity;

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What is recorded, newest first.
-async fn records(gateway: &Gateway) -> Vec<Value> {
+pub async fn records(gateway: &Gateway) -> Vec<Value> {
     let asked = gateway.anonymous(Method::GET, "/v1/audit/recent?limit=1000").header("x-api-key", ADMIN_KEY);
     Reply::of(asked).await.json()["entries"].as_array().expect("entries").clone()
 }
 
 /// The one record of a request, once it is there.
-async fn record(gateway: &Gateway, id: &str) -> Value {
+pub async fn record(gateway: &Gateway, id: &str) -> Value {
     eventually("the record", async || records(gateway).await.iter().any(|record| record["request_id"] == id))
         .await;
     let all = records(gateway).await;
