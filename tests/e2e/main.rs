@@ -15,6 +15,7 @@
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`config`] | the command line and mistakes in the configuration |
+//! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`sdk_anthropic`] | Anthropic's own |
@@ -29,6 +30,7 @@ mod audit;
 mod budgets;
 mod client;
 mod config;
+mod deploy;
 mod dialects;
 mod endings;
 mod fallback;

@@ -12,20 +12,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A server with a durable log, which can be killed and started again.
-struct Redis {
+pub struct Redis {
     child: Child,
     port: u16,
     folder: Scratch,
+    flags: Vec<String>,
 }
 
 impl Redis {
     async fn start() -> Redis {
+        Redis::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// With flags of its own, beside port and folder.
+    pub async fn with(flags: &[&str]) -> Redis {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
         let folder = Scratch::new();
-        let child = spawn(port, &folder);
-        let redis = Redis { child, port, folder };
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let child = spawn(port, &folder, &flags);
+        let redis = Redis { child, port, folder, flags };
         redis.until_there().await;
         redis
     }
@@ -36,7 +43,7 @@ impl Redis {
     }
 
     async fn start_again(&mut self) {
-        self.child = spawn(self.port, &self.folder);
+        self.child = spawn(self.port, &self.folder, &self.flags);
         self.until_there().await;
     }
 
@@ -44,7 +51,7 @@ impl Redis {
         eventually("redis-server", async || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).await;
     }
 
-    fn setup(&self, limit: i64) -> Setup {
+    pub fn setup(&self, limit: i64) -> Setup {
         Setup::new()
             .env("REDIS_URL", format!("redis://127.0.0.1:{}", self.port))
             .env("DEFAULT_TEAM_DAILY_BUDGET_USD", usd(limit))
@@ -58,10 +65,11 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(port: u16, folder: &Scratch) -> Child {
+fn spawn(port: u16, folder: &Scratch, flags: &[String]) -> Child {
     Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-        .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(flags)
+        .arg("--dir")
         .arg(folder.path())
         .stdout(Stdio::null())
         .spawn()
