@@ -146,7 +146,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
-        shutdown: Shutdown::default(),
+        shutdown: Arc::new(Shutdown::default()),
         replica,
         clock,
         dice,

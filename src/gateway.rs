@@ -33,7 +33,7 @@ pub struct Gateway {
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,
-    pub shutdown: Shutdown,
+    pub shutdown: Arc<Shutdown>,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
     /// Told apart in status answers where several replicas stand behind one address.

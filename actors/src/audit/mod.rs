@@ -83,7 +83,8 @@ pub enum OnFailure {
     /// They are refused.
     #[default]
     Deny,
-    /// They are served; what the queue can't hold goes unrecorded, and is counted.
+    /// They are served, and nothing waits for their records. What the queue can't hold goes unrecorded, and is
+    /// counted.
     Allow,
 }
 
@@ -209,7 +210,7 @@ impl Audit {
     }
 
     /// Likewise; `slot` is dropped once the record is written, be it late: where no exchange opens without one,
-    /// the slots bound the queue.
+    /// the slots bound the queue. With [`OnFailure::Allow`] and a trail that can't be written it is dropped at once.
     ///
     /// # Errors
     /// As for [`Audit::record`].
