@@ -13,6 +13,7 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
@@ -42,6 +43,7 @@ mod messages;
 mod personal_data;
 mod pings;
 mod records;
+mod replicas;
 mod sdk;
 mod sdk_anthropic;
 mod sdk_tools;

@@ -51,10 +51,12 @@ impl Redis {
         eventually("redis-server", async || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).await;
     }
 
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
     pub fn setup(&self, limit: i64) -> Setup {
-        Setup::new()
-            .env("REDIS_URL", format!("redis://127.0.0.1:{}", self.port))
-            .env("DEFAULT_TEAM_DAILY_BUDGET_USD", usd(limit))
+        Setup::new().env("REDIS_URL", self.url()).env("DEFAULT_TEAM_DAILY_BUDGET_USD", usd(limit))
     }
 }
 
