@@ -24,6 +24,10 @@ impl State {
         Setup::new().env("GATEWAY_STATE_DIR", self.0.display())
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub fn audit(&self, arguments: &[&str]) -> Finished {
         let arguments: Vec<&str> = ["audit"].iter().chain(arguments).copied().collect();
         self.setup().arguments(&arguments).run()

@@ -243,6 +243,11 @@ impl Gateway {
         eventually(text, async || self.log.text().contains(text)).await;
     }
 
+    /// Of the process.
+    pub fn pid(&self) -> u32 {
+        self.process.child.id()
+    }
+
     /// Sends SIGTERM, and does not wait.
     pub fn terminate(&self) {
         let id = self.process.child.id().to_string();

@@ -18,6 +18,7 @@
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
 //! | [`records`], [`endings`] | one record of each request; what it says, whichever way it ended |
+//! | [`siem`] | the trail delivered to a SIEM, be it away, be the gateway killed |
 //! | [`personal_data`] | personal data stays inside, and comes back |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
@@ -41,5 +42,6 @@ mod sdk;
 mod sdk_tools;
 mod shared_budgets;
 mod shutdown;
+mod siem;
 mod streams;
 mod tools;
