@@ -13,6 +13,7 @@
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`audit`] | the audit trail: command line, newest records |
+//! | [`full_disk`] | no room for the trail |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
@@ -31,6 +32,7 @@ mod config;
 mod dialects;
 mod endings;
 mod fallback;
+mod full_disk;
 mod gateway;
 mod identity;
 mod inputs;
