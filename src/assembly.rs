@@ -229,6 +229,10 @@ fn start_audit(
         most_queued: config.listen.max_in_flight + SPARE_RECORDS,
         patience: RECORD,
         sinks: kept.sinks.clone(),
+        replicas: match &config.budgets.store {
+            BudgetStore::Redis { target, .. } => Some((**target).clone()),
+            BudgetStore::Embedded { .. } => None,
+        },
     };
     Ok(Audit::start(settings, Arc::new(RealDisk), Arc::clone(clock), Arc::clone(dice))?)
 }

@@ -30,12 +30,12 @@ impl Redis {
         redis
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it was killed");
     }
 
-    async fn start_again(&mut self) {
+    pub async fn start_again(&mut self) {
         self.child = spawn(self.port, &self.folder);
         self.until_there().await;
     }
