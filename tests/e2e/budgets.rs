@@ -104,11 +104,15 @@ async fn a_refusal_tells_what_is_short_in_each_dialect() {
         if dialect == Dialect::OpenAi {
             assert_eq!(body["error"]["type"], "insufficient_quota");
         }
+        if dialect == Dialect::Anthropic {
+            assert_eq!((&body["type"], &body["error"]["type"]), (&json!("error"), &json!("billing_error")));
+            assert_eq!(body["request_id"], reply.header("request-id"));
+        }
     }
     assert_eq!(gateway.seen(Provider::OpenAi).requests, 0);
     assert_eq!(gateway.spent().await, 0);
     let rows = gateway.get("/v1/usage?group_by=model").await.json()["rows"].clone();
-    assert_eq!((&rows[0]["model"], &rows[0]["refused"]), (&json!("gpt-4o"), &json!(4)), "{rows}");
+    assert_eq!((&rows[0]["model"], &rows[0]["refused"]), (&json!("gpt-4o"), &json!(WAYS.len())), "{rows}");
 }
 
 #[tokio::test]

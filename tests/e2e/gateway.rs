@@ -29,13 +29,19 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A gateway to be started: all four providers, simulated, unless something else is set.
 pub struct Setup {
     environment: BTreeMap<String, String>,
+    program: Vec<String>,
     arguments: Vec<String>,
     files: Vec<(String, String)>,
 }
 
 impl Setup {
     pub fn new() -> Setup {
-        Setup { environment: BTreeMap::new(), arguments: vec!["serve".to_owned()], files: Vec::new() }
+        Setup {
+            environment: BTreeMap::new(),
+            program: vec![env!("CARGO_BIN_EXE_ai-gateway").to_owned()],
+            arguments: vec!["serve".to_owned()],
+            files: Vec::new(),
+        }
     }
 
     /// Sets a variable, over the default one.
@@ -54,6 +60,12 @@ impl Setup {
         for provider in Provider::ALL.into_iter().filter(|provider| !providers.contains(provider)) {
             self = self.without(key_variable(provider));
         }
+        self
+    }
+
+    /// What starts the binary, and its own arguments before the binary's; the binary itself otherwise.
+    pub fn program(mut self, program: &[&str]) -> Setup {
+        self.program = program.iter().map(ToString::to_string).collect();
         self
     }
 
@@ -106,7 +118,8 @@ impl Setup {
         for (name, content) in &self.files {
             std::fs::write(directory.0.join(name), content).expect("a file in the scratch directory");
         }
-        let child = Command::new(env!("CARGO_BIN_EXE_ai-gateway"))
+        let child = Command::new(&self.program[0])
+            .args(&self.program[1..])
             .args(&self.arguments)
             .env_clear()
             .envs(defaults(&simulator.url()))

@@ -9,14 +9,17 @@
 //! | [`pings`] | an upstream that is slow but alive |
 //! | [`shutdown`] | SIGTERM |
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
+//! | [`messages`] | what is Anthropic's own: an agent's requests, thinking, its headers |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`full_disk`] | no room for the trail |
 //! | [`config`] | the command line and mistakes in the configuration |
+//! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
+//! | [`sdk_anthropic`] | Anthropic's own |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
 //! | [`records`], [`endings`] | one record of each request; what it says, whichever way it ended |
 //! | [`siem`] | the trail delivered to a SIEM, be it away, be the gateway killed |
@@ -29,6 +32,7 @@ mod audit;
 mod budgets;
 mod client;
 mod config;
+mod deploy;
 mod dialects;
 mod endings;
 mod fallback;
@@ -37,10 +41,12 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod messages;
 mod personal_data;
 mod pings;
 mod records;
 mod sdk;
+mod sdk_anthropic;
 mod sdk_tools;
 mod shared_budgets;
 mod shutdown;

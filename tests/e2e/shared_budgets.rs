@@ -16,16 +16,23 @@ pub struct Redis {
     child: Child,
     port: u16,
     folder: Scratch,
+    flags: Vec<String>,
 }
 
 impl Redis {
     pub async fn start() -> Redis {
+        Redis::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// With flags of its own, beside port and folder.
+    pub async fn with(flags: &[&str]) -> Redis {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
         let folder = Scratch::new();
-        let child = spawn(port, &folder);
-        let redis = Redis { child, port, folder };
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let child = spawn(port, &folder, &flags);
+        let redis = Redis { child, port, folder, flags };
         redis.until_there().await;
         redis
     }
@@ -36,7 +43,7 @@ impl Redis {
     }
 
     pub async fn start_again(&mut self) {
-        self.child = spawn(self.port, &self.folder);
+        self.child = spawn(self.port, &self.folder, &self.flags);
         self.until_there().await;
     }
 
@@ -60,10 +67,11 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(port: u16, folder: &Scratch) -> Child {
+fn spawn(port: u16, folder: &Scratch, flags: &[String]) -> Child {
     Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-        .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(flags)
+        .arg("--dir")
         .arg(folder.path())
         .stdout(Stdio::null())
         .spawn()
