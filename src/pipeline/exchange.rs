@@ -289,6 +289,7 @@ mod tests {
             most_queued: 10,
             patience: Duration::from_secs(5),
             sinks: Vec::new(),
+            replicas: None,
         }
     }
 

@@ -320,6 +320,11 @@ impl Gateway {
         eventually(text, async || self.log().contains(text)).await;
     }
 
+    /// Of the process.
+    pub fn pid(&self) -> u32 {
+        self.process.child.id()
+    }
+
     /// Sends SIGTERM, and does not wait.
     pub fn terminate(&self) {
         for replica in &self.replicas {

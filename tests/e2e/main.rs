@@ -15,6 +15,7 @@
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
 //! | [`audit`] | the audit trail: command line, newest records |
+//! | [`full_disk`] | no room for the trail |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
@@ -22,6 +23,7 @@
 //! | [`sdk_anthropic`] | Anthropic's own |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
 //! | [`records`], [`endings`] | one record of each request; what it says, whichever way it ended |
+//! | [`siem`] | the trail delivered to a SIEM, be it away, be the gateway killed |
 //! | [`personal_data`] | personal data stays inside, and comes back |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
@@ -35,6 +37,7 @@ mod deploy;
 mod dialects;
 mod endings;
 mod fallback;
+mod full_disk;
 mod gateway;
 mod identity;
 mod inputs;
@@ -49,5 +52,6 @@ mod sdk_anthropic;
 mod sdk_tools;
 mod shared_budgets;
 mod shutdown;
+mod siem;
 mod streams;
 mod tools;

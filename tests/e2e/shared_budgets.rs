@@ -20,7 +20,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    async fn start() -> Redis {
+    pub async fn start() -> Redis {
         Redis::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]).await
     }
 
@@ -37,12 +37,12 @@ impl Redis {
         redis
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it was killed");
     }
 
-    async fn start_again(&mut self) {
+    pub async fn start_again(&mut self) {
         self.child = spawn(self.port, &self.folder, &self.flags);
         self.until_there().await;
     }

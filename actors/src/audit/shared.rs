@@ -32,7 +32,9 @@ impl Trouble {
 
     pub(super) fn of(error: &io::Error) -> Trouble {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::Full,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Trouble::Full
+            }
             io::ErrorKind::ReadOnlyFilesystem => Trouble::ReadOnly,
             io::ErrorKind::PermissionDenied => Trouble::Denied,
             _ => Trouble::Failed,
