@@ -4,7 +4,8 @@
 use super::record;
 use super::settle::Bill;
 use crate::identity::Principal;
-use gateway_actors::audit::Audit;
+use gateway_actors::audit::{Audit, Behind};
+use gateway_actors::budget::Due;
 use gateway_core::audit::{Record, RequestRecord};
 use gateway_core::clock::Clock;
 use std::sync::Arc;
@@ -62,6 +63,20 @@ impl Drop for Slot {
     }
 }
 
+/// What is left of an exchange until its record is written: then it is settled, and its slot given back.
+struct Closed {
+    due: Option<Due>,
+    _slot: Option<Slot>,
+}
+
+impl Behind for Closed {
+    fn written(self: Box<Self>, seq: u64) {
+        if let Some(due) = self.due {
+            Box::new(due).written(seq);
+        }
+    }
+}
+
 /// How an exchange ended. `Cancelled` until something else is known: a caller may vanish at any await.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -80,7 +95,7 @@ pub struct Exchange {
     pub started: Instant,
     /// Since the Unix epoch.
     pub started_unix: Duration,
-    /// Settled with the ending.
+    /// Settled behind the record.
     pub bill: Bill,
     clock: Arc<dyn Clock>,
     ending: Ending,
@@ -145,29 +160,29 @@ impl Exchange {
     /// The normal end: recorded before the last byte goes out. A record that can't be written now waits on; the
     /// answer has been made, and goes out.
     pub async fn finish(&mut self) {
-        let Some((record, slot)) = self.closed() else { return };
-        if let Err(error) = self.audit.record_holding(record, slot).await {
+        let Some((record, told)) = self.closed() else { return };
+        if let Err(error) = self.audit.record_holding(record, told).await {
             log::error!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
         }
     }
 
-    /// The record with its end, and the slot that it holds until it is written. Once.
-    fn closed(&mut self) -> Option<(Record, Option<Slot>)> {
+    /// The record with its end, and what waits for it to be written. Once.
+    fn closed(&mut self) -> Option<(Record, Closed)> {
         let took = self.elapsed();
         let mut record = self.record.take()?;
         record.stream = self.stream;
         self.bill.tell(&mut record);
         record::ended(&mut record, self.ending, took);
-        Some((Record::Request(record), self.slot.take()))
+        let due = self.bill.settles(&record);
+        Some((Record::Request(record), Closed { due, _slot: self.slot.take() }))
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if let Some((record, slot)) = self.closed() {
-            self.audit.record_detached(record, slot);
+        if let Some((record, told)) = self.closed() {
+            self.audit.record_detached(record, told);
         }
-        self.bill.settle(self.ending, self.elapsed());
         log::debug!(
             request_id = self.id.as_str(),
             team = self.principal.team.as_str(),
