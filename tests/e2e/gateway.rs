@@ -320,9 +320,9 @@ impl Gateway {
         eventually(text, async || self.log().contains(text)).await;
     }
 
-    /// Of the process.
+    /// Of the process; of a pair, of the first.
     pub fn pid(&self) -> u32 {
-        self.process.child.id()
+        self.replicas[0].process.child.id()
     }
 
     /// Sends SIGTERM, and does not wait.
