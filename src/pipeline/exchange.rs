@@ -3,6 +3,7 @@
 
 use super::record;
 use super::settle::Bill;
+use super::trace::TraceParent;
 use crate::identity::Principal;
 use gateway_actors::audit::Audit;
 use gateway_core::audit::{Record, RequestRecord};
@@ -82,6 +83,8 @@ pub struct Exchange {
     pub started_unix: Duration,
     /// Settled with the ending.
     pub bill: Bill,
+    /// Of the caller, where it gave a valid one.
+    pub(super) trace: Option<TraceParent>,
     clock: Arc<dyn Clock>,
     ending: Ending,
     stream: bool,
@@ -108,6 +111,7 @@ impl Exchange {
             started: clock.now(),
             started_unix: clock.unix(),
             bill: Bill::default(),
+            trace: None,
             clock: Arc::clone(clock),
             ending: Ending::Cancelled,
             stream: false,
@@ -172,6 +176,7 @@ impl Drop for Exchange {
             request_id = self.id.as_str(),
             team = self.principal.team.as_str(),
             key_id = self.principal.key_id.as_str(),
+            trace_id = self.trace.as_ref().map_or("", TraceParent::trace_id),
             ending:? = self.ending,
             stream = self.stream,
             ms = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -14,6 +14,7 @@
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
 //! | [`stream`] | a stream on its way to the caller |
+//! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | [`failure`] | why a request got no answer |
 
 mod admit;
@@ -29,6 +30,7 @@ mod record;
 mod restore;
 mod settle;
 mod stream;
+mod trace;
 
 pub use call::Told;
 pub use estimate::{Estimate, Estimated, Refusal, estimate};
@@ -53,6 +55,7 @@ use gateway_wire::{Asked, Inbound, Opening, Whole};
 use settle::Consumed;
 use std::sync::Arc;
 use std::time::Duration;
+use trace::TraceParent;
 
 /// A caller's dialect: its codec, and what it allows the plan.
 #[derive(Clone, Copy)]
@@ -89,6 +92,7 @@ pub async fn walk(
     let principal = gateway.keys.identify(Credentials::from_headers(request.headers())?)?;
     let may = principal.scopes.allow(Scopes::INFER);
     let mut exchange = open(gateway, id, principal, request)?;
+    exchange.trace = TraceParent::of(request.headers());
     if !may {
         return Err(ended(exchange, Failure::Forbidden).await);
     }
