@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::config::{Budgets, TeamBudget};
+use crate::metrics::Metrics;
+use gateway_actors::alerts::{Alerts, Notice};
 use gateway_actors::audit::Audit;
 use gateway_actors::budget::{Hold, Neighbours, Outbox, Position, Unclosed};
 use gateway_core::audit::{Few, Named, Outcome, Record, RecordedBy, RequestId, RequestRecord, Time};
+use gateway_core::clock::Clock;
 use gateway_core::ids::{KeyId, TeamId};
 use gateway_core::ledger::{Alert, Interrupted, Limits, Pending, ReservationId, Settle, Window};
 use gateway_core::money::NanoUsd;
@@ -110,6 +113,10 @@ pub struct House {
     pub budgets: Budgets,
     pub audit: Audit,
     pub replica: Named,
+    pub metrics: Arc<Metrics>,
+    /// Where thresholds are told, if anywhere.
+    pub alerts: Option<Alerts>,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Neighbours for House {
@@ -118,6 +125,11 @@ impl Neighbours for House {
     }
 
     fn alert(&self, team: &TeamId, alert: &Alert) {
+        self.metrics.alerted(team.as_str(), alert);
+        if let Some(alerts) = &self.alerts {
+            let time = Time::from(self.clock.unix());
+            alerts.push(Notice { team: team.clone(), alert: *alert, replica: self.replica.clone(), time });
+        }
         let Alert { window, percent, spent, limit } = alert;
         let window = match window {
             Window::Day(_) => "day",

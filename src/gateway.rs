@@ -3,7 +3,9 @@
 use crate::budget::Settlements;
 use crate::config::Config;
 use crate::identity::Keys;
+use crate::metrics::Metrics;
 use crate::pipeline::Slots;
+use gateway_actors::alerts::Alerts;
 use gateway_actors::audit::Audit;
 use gateway_actors::budget::Budget;
 use gateway_actors::provider::{Client, Provider};
@@ -33,6 +35,8 @@ pub struct Gateway {
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,
+    pub metrics: Arc<Metrics>,
+    pub alerts: Option<Alerts>,
     pub shutdown: Shutdown,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,

@@ -89,7 +89,7 @@ pub async fn walk(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Served, Failure> {
-    let principal = gateway.keys.identify(Credentials::from_headers(request.headers())?)?;
+    let principal = known(gateway, request.headers())?;
     let may = principal.scopes.allow(Scopes::INFER);
     let mut exchange = open(gateway, id, principal, request)?;
     exchange.trace = TraceParent::of(request.headers());
@@ -99,6 +99,7 @@ pub async fn walk(
     if let Err(unwritable) = gateway.audit.accepting() {
         log::error!("a request is refused: {unwritable}");
         exchange.unrecorded();
+        gateway.metrics.unrecorded();
         return Err(Failure::Unrecordable);
     }
     let prepared = async {
@@ -161,8 +162,14 @@ pub async fn body(gateway: &Gateway, headers: &HeaderMap, payload: &mut Payload)
 
 /// Proves who calls, and that they may.
 pub fn identify(gateway: &Gateway, headers: &HeaderMap, needs: Scopes) -> Result<Principal, Failure> {
-    let principal = gateway.keys.identify(Credentials::from_headers(headers)?)?;
+    let principal = known(gateway, headers)?;
     if principal.scopes.allow(needs) { Ok(principal) } else { Err(Failure::Forbidden) }
+}
+
+/// Who calls. Whoever shows no valid key is counted.
+fn known(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal, Failure> {
+    let found = Credentials::from_headers(headers).and_then(|shown| gateway.keys.identify(shown));
+    Ok(found.inspect_err(|_| gateway.metrics.unauthenticated())?)
 }
 
 /// A request that gets no slot is recorded all the same.

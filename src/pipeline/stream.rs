@@ -159,6 +159,7 @@ impl Answering {
     }
 
     fn flow(&mut self, calling: Box<Calling>, exchange: Exchange, live: Live) {
+        self.gateway.metrics.first_token(&calling.candidate().route, exchange.elapsed());
         self.encoder.open(&calling.facts(&exchange, &Charge::NOTHING), &mut self.out);
         let restoring = calling.restoring();
         let usage = Usage::default();

@@ -12,7 +12,9 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`alerts`] | who is told that a budget is nearly used up |
 //! | [`audit`] | the audit trail: command line, newest records |
+//! | [`metrics`], [`exposition`] | metrics, the dashboard and the alert rules made of them; a reader of OpenMetrics |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
@@ -23,16 +25,19 @@
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
 
+mod alerts;
 mod audit;
 mod budgets;
 mod client;
 mod config;
 mod dialects;
+mod exposition;
 mod fallback;
 mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod metrics;
 mod personal_data;
 mod pings;
 mod records;

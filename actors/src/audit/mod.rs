@@ -146,10 +146,16 @@ pub struct Unwritable {
     pub since: Time,
 }
 
+/// Who is told of each record as it is handed in, in the thread that hands it in: it must not wait.
+pub trait Observer: Send + Sync {
+    fn recorded(&self, record: &Record);
+}
+
 /// The handle, cheap to clone.
 #[derive(Clone)]
 pub struct Audit {
     shared: Arc<Shared>,
+    observer: Option<Arc<dyn Observer>>,
     mailbox: Mailbox<AuditActor>,
     sinks: Arc<Sinks>,
     /// Of the actor and of the sinks: a slow disk holds up no delivery, and no delivery a write.
@@ -183,7 +189,13 @@ impl Audit {
         let of_actor = shared.clone();
         let make = move || AuditActor::resume(of_actor.clone());
         let mailbox = Mailbox::start("audit", MAILBOX, &arbiters[0], clock, make);
-        Ok(Audit { shared, mailbox, sinks, arbiters })
+        Ok(Audit { shared, observer: None, mailbox, sinks, arbiters })
+    }
+
+    /// The same trail, whose records `observer` is told of where they come by this handle or a clone of it.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Audit {
+        Audit { observer: Some(observer), ..self }
     }
 
     /// Whether new work may be taken. Costs an atomic load.
@@ -218,6 +230,7 @@ impl Audit {
         record: Record,
         slot: S,
     ) -> impl Future<Output = Result<Written, AuditError>> + use<S> {
+        self.observe(&record);
         let (done, written) = oneshot::channel();
         let waiting = Waiting { body: record.body(), done: Some(done), slot: Box::new(slot) };
         let queued = self.push(waiting);
@@ -233,9 +246,16 @@ impl Audit {
 
     /// Queues a record with its slot, for who can't wait: a `Drop`.
     pub fn record_detached(&self, record: Record, slot: impl Send + 'static) {
+        self.observe(&record);
         let waiting = Waiting { body: record.body(), done: None, slot: Box::new(slot) };
         if self.push(waiting).is_err() {
             log::error!(request_id:% = record.id(); "no room for this record: it is lost");
+        }
+    }
+
+    fn observe(&self, record: &Record) {
+        if let Some(observer) = &self.observer {
+            observer.recorded(record);
         }
     }
 

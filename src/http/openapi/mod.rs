@@ -51,6 +51,7 @@ use utoipa::{Modify, OpenApi as _};
         operations::health,
         operations::live,
         operations::ready,
+        operations::metrics,
     ),
     components(schemas(chat::ChatChunk)),
     tags(
