@@ -26,6 +26,9 @@ pub struct Metric {
     pub help: &'static str,
 }
 
+/// Units that stand at the end of a metric's name.
+pub const BASE_UNITS: [&str; 4] = ["seconds", "bytes", "usd", "ratio"];
+
 /// A metric, and how its value is read from something.
 pub(super) type Row<T, V> = (&'static Metric, fn(&T) -> V);
 
@@ -236,7 +239,7 @@ mod tests {
             let ours = ["gateway_", "gen_ai_", "process_"].iter().any(|prefix| name.starts_with(prefix));
             assert!(ours, "{name}: whose is it?");
             // A unit of the base units stands in the name; gen_ai_client_token_usage is named by its convention.
-            let based = ["seconds", "bytes", "usd", "ratio"].contains(unit);
+            let based = BASE_UNITS.contains(unit);
             assert!(!based || name.ends_with(unit), "{name} is in {unit}");
             for reserved in ["_total", "_info", "_sum", "_count", "_bucket", "_created"] {
                 assert!(!name.ends_with(reserved), "{name} ends as samples do");

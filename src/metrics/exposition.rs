@@ -2,7 +2,7 @@
 //! text format 0.0.4 for readers that don't ask for it. Both are written from the same values; numbers are decimal
 //! digits, so that no amount of money passes a float.
 
-use super::catalog::{Kind, Metric};
+use super::catalog::{BASE_UNITS, Kind, Metric};
 use super::histogram::Snapshot;
 use std::fmt::{Display, Formatter, Write};
 
@@ -99,7 +99,7 @@ impl Page {
             (Format::Text, Kind::Info) => ("_info", "gauge"),
             (Format::Text, kind) => (kind.suffix(), kind.word()),
         };
-        let based = self.format == Format::OpenMetrics && !unit.is_empty() && name.ends_with(unit);
+        let based = self.format == Format::OpenMetrics && BASE_UNITS.contains(unit);
         let unit = if based { format!("# UNIT {name} {unit}\n") } else { String::new() };
         put(
             &mut self.out,

@@ -2,7 +2,7 @@
 
 use super::catalog::{self as names, Row};
 use super::exposition::{Format, Number, Page};
-use super::standing::Seen;
+use super::standing::{self, Seen};
 use crate::gateway::Gateway;
 use gateway_actors::audit;
 use gateway_actors::audit::sinks::{SinkState, SinkStatus};
@@ -20,7 +20,8 @@ const SINK_STATES: [SinkState; 4] =
 /// All metrics, written in this format.
 pub async fn page(gateway: &Gateway, format: Format) -> String {
     let metrics = &gateway.metrics;
-    let seen = metrics.standing.seen(gateway, metrics.places.known()).await;
+    let look = async || standing::look(gateway, metrics.places.known()).await;
+    let seen = metrics.standing.seen(gateway.clock.now(), look).await;
     let mut page = Page::new(format);
     let version = env!("CARGO_PKG_VERSION");
     page.family(&names::BUILD).sample(&[version, &gateway.replica], Number::whole(1));

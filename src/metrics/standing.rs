@@ -45,15 +45,16 @@ impl Drop for Looking<'_> {
 }
 
 impl Standing {
-    /// What is known now. Who comes while another looks gets what was seen before: `None` where that is nothing.
-    pub(super) async fn seen(&self, gateway: &Gateway, teams: &[TeamId]) -> Option<Arc<Seen>> {
+    /// What is known `now`; `look` sees it anew where that is too old. Who comes while another looks gets what was
+    /// seen before: `None` where that is nothing.
+    pub(super) async fn seen(&self, now: Instant, look: impl AsyncFnOnce() -> Seen) -> Option<Arc<Seen>> {
         let known = self.seen.load_full();
-        let fresh = |seen: &Arc<Seen>| gateway.clock.now().saturating_duration_since(seen.at) < FRESH;
+        let fresh = |seen: &Arc<Seen>| now.saturating_duration_since(seen.at) < FRESH;
         if known.as_ref().is_some_and(fresh) || self.looking.swap(true, Ordering::AcqRel) {
             return known;
         }
         let looking = Looking(&self.looking);
-        let seen = Arc::new(look(gateway, teams).await);
+        let seen = Arc::new(look().await);
         self.seen.store(Some(Arc::clone(&seen)));
         drop(looking);
         Some(seen)
@@ -61,7 +62,7 @@ impl Standing {
 }
 
 /// Each question to the store has its own deadline.
-async fn look(gateway: &Gateway, teams: &[TeamId]) -> Seen {
+pub(super) async fn look(gateway: &Gateway, teams: &[TeamId]) -> Seen {
     let trail = gateway.audit.clone();
     let files = block(move || (trail.status(), Process::read())).await;
     if let Err(error) = &files {
@@ -77,4 +78,49 @@ async fn look(gateway: &Gateway, teams: &[TeamId]) -> Seen {
     });
     let budgets = asked.buffered(TOGETHER).filter_map(async |found| found).collect().await;
     Seen { at: gateway.clock.now(), budgets, audit, process }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assembly::SystemClock;
+    use gateway_core::clock::Clock;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    fn seen(at: Instant) -> Seen {
+        Seen { at, budgets: Vec::new(), audit: None, process: Process::default() }
+    }
+
+    /// What an answer that needs no waiting is.
+    fn now<T>(answer: impl Future<Output = T>) -> T {
+        match pin!(answer).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    #[test]
+    fn what_is_fresh_is_told_again() {
+        let standing = Standing::default();
+        let begin = SystemClock.now();
+        for (after_ms, looked_at_ms) in [(0, 0), (999, 0), (1_000, 1_000), (1_001, 1_000), (9_000, 9_000)] {
+            let at = begin + Duration::from_millis(after_ms);
+            let told = now(standing.seen(at, async || seen(at))).expect("something was seen");
+            assert_eq!(told.at - begin, Duration::from_millis(looked_at_ms), "after {after_ms} ms");
+        }
+    }
+
+    #[test]
+    fn one_looks_and_who_leaves_lets_the_next_one_look() {
+        let standing = Standing::default();
+        let begin = SystemClock.now();
+        {
+            let mut first = pin!(standing.seen(begin, async || std::future::pending().await));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(first.as_mut().poll(&mut context).is_pending());
+            assert!(now(standing.seen(begin, async || seen(begin))).is_none(), "another looks");
+        }
+        assert!(now(standing.seen(begin, async || seen(begin))).is_some(), "it was left");
+    }
 }

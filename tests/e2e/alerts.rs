@@ -3,6 +3,7 @@
 use crate::budgets::{HELLO, hello, usd};
 use crate::client::{Delivery, Dialect};
 use crate::gateway::{Gateway, Scratch, Setup, eventually};
+use crate::shared_budgets::Redis;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,8 +58,9 @@ async fn spend(gateway: &Gateway, requests: usize) {
     for _ in 0..requests {
         let reply = gateway.post("/v1/complete", &hello(Dialect::Native, Delivery::Json)).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
+        // What one reserved is free for the next.
+        gateway.spent().await;
     }
-    gateway.spent().await;
 }
 
 #[tokio::test]
@@ -95,6 +97,30 @@ async fn each_threshold_is_told_once_over_restarts_too() {
         page.value("gateway_budget_alert_deliveries_total", &[("outcome", "delivered")]) == 1_000_000_000
     })
     .await;
+}
+
+#[tokio::test]
+async fn replicas_tell_a_threshold_once_between_them() {
+    let hook = Hook::start().await;
+    let redis = Redis::start().await;
+    let replica = async || {
+        let setup = redis.setup(18 * HELLO).env("DEFAULT_TEAM_MONTHLY_BUDGET_USD", usd(1_000 * HELLO));
+        setup.env("BUDGET_ALERT_WEBHOOK_URL", &hook.url).start().await
+    };
+    let replicas = [replica().await, replica().await];
+    for round in 0..5 {
+        spend(&replicas[0], 1).await;
+        spend(&replicas[1], 1).await;
+        let told = if round < 4 { 0 } else { 1 };
+        eventually("an alert", async || hook.told().len() == told).await;
+    }
+    assert_eq!(hook.told(), ["day 50"]);
+    let mut counted = 0;
+    for replica in &replicas {
+        let page = replica.metrics().await;
+        counted += page.samples.iter().filter(|sample| sample.name == "gateway_budget_alerts_total").count();
+    }
+    assert_eq!(counted, 1, "by the one that told it");
 }
 
 #[tokio::test]

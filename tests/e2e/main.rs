@@ -14,7 +14,8 @@
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`alerts`] | who is told that a budget is nearly used up |
 //! | [`audit`] | the audit trail: command line, newest records |
-//! | [`metrics`], [`exposition`] | metrics, the dashboard and the alert rules made of them; a reader of OpenMetrics |
+//! | [`metrics`], [`exposition`] | metrics, and whether they agree with trail and ledger; a reader of OpenMetrics |
+//! | [`prometheus`] | the dashboard and the alert rules that are made of them |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
@@ -40,6 +41,7 @@ mod leaks;
 mod metrics;
 mod personal_data;
 mod pings;
+mod prometheus;
 mod records;
 mod sdk;
 mod sdk_tools;

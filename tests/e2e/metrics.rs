@@ -1,5 +1,5 @@
 //! Metrics: who may read them, whether they are well formed, whether they agree with the audit trail and the
-//! ledger, and the dashboard and alert rules that are made of them.
+//! ledger.
 
 use crate::budgets::{hello, nano};
 use crate::client::{Delivery, Dialect, Reply, WAYS};
@@ -8,9 +8,7 @@ use crate::gateway::{ADMIN_KEY, Gateway, OTHER_TEAM_KEY, Setup, TEAM_KEY, eventu
 use gateway_simulator::{Failure, Provider, Rule};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::collections::BTreeMap;
 
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1";
 
@@ -25,7 +23,7 @@ impl Gateway {
 }
 
 /// Every kind of request: answers in each dialect, a fallback, refusals, failures, personal data, a stranger.
-async fn traffic(gateway: &Gateway) {
+pub async fn traffic(gateway: &Gateway) {
     for (dialect, delivery) in WAYS {
         assert_eq!(gateway.post(dialect.path(), &hello(dialect, delivery)).await.status, 200);
     }
@@ -201,101 +199,4 @@ async fn no_caller_writes_a_label() {
     for secret in [TEAM_KEY, ADMIN_KEY, crate::gateway::UPSTREAM_KEY] {
         assert!(!text.text().contains(secret));
     }
-}
-
-/// A file below `deploy/`.
-fn deployed(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
-}
-
-/// Runs Prometheus's own checker.
-///
-/// # Panics
-/// Where it is missing, with the name of its package: what it checks can't be taken as checked.
-fn promtool(arguments: &[&str], input: &str) -> Output {
-    use std::io::Write;
-    let started = Command::new("promtool")
-        .args(arguments)
-        .current_dir(deployed("prometheus"))
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn();
-    let mut child = started.unwrap_or_else(|error| {
-        panic!("promtool does not start ({error}): install it (apt-get install prometheus); without it metrics and alert rules are not checked")
-    });
-    // It may close its input before it has read all: then it has something to say.
-    child.stdin.take().expect("piped").write_all(input.as_bytes()).ok();
-    child.wait_with_output().expect("a child can be waited for")
-}
-
-fn told(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-#[tokio::test]
-async fn prometheus_takes_the_metrics() {
-    let gateway = Gateway::start().await;
-    traffic(&gateway).await;
-    let text = gateway.as_admin(Method::GET, "/metrics", None).await;
-    let checked = promtool(&["check", "metrics"], text.text());
-    assert!(checked.status.success() && told(&checked).is_empty(), "{}", told(&checked));
-}
-
-#[test]
-fn prometheus_takes_the_rules_and_each_alert_fires() {
-    let checked = promtool(&["check", "rules", "ai-gateway.rules.yml"], "");
-    assert!(checked.status.success(), "{}", told(&checked));
-    let tested = promtool(&["test", "rules", "ai-gateway.rules.test.yml"], "");
-    assert!(tested.status.success(), "{}", told(&tested));
-    let read = |name: &str| std::fs::read_to_string(deployed("prometheus").join(name)).expect(name);
-    let names = |text: &str, key: &str| -> BTreeSet<String> {
-        text.lines()
-            .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix(key))
-            .map(str::to_owned)
-            .collect()
-    };
-    let alerts = names(&read("ai-gateway.rules.yml"), "alert: ");
-    assert!(alerts.len() >= 12, "{alerts:?}");
-    assert_eq!(names(&read("ai-gateway.rules.test.yml"), "alertname: "), alerts, "each alert has a test");
-}
-
-/// Names of metrics in an expression: what is ours, before a `{`, a `[`, an operator or the end.
-fn names_in(expression: &str) -> BTreeSet<String> {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let words = expression.split(|c| !word(c));
-    let ours = |name: &&str| {
-        ["gateway_", "process_"].iter().any(|ours| name.starts_with(ours)) || name.starts_with("gen_ai_")
-    };
-    // Labels of the semantic conventions begin so too.
-    let label = |name: &&str| {
-        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"]
-            .contains(name)
-    };
-    words.filter(ours).filter(|name| !label(name)).map(str::to_owned).collect()
-}
-
-#[tokio::test]
-async fn dashboard_and_rules_ask_for_metrics_that_are_there() {
-    let gateway = Setup::new().env("SIEM_WEBHOOK_URL", "http://127.0.0.1:9/hook").start().await;
-    traffic(&gateway).await;
-    let page = gateway.metrics().await;
-    let rules = std::fs::read_to_string(deployed("prometheus/ai-gateway.rules.yml")).expect("rules");
-    let dashboard = std::fs::read_to_string(deployed("grafana/ai-gateway.json")).expect("a dashboard");
-    let dashboard: Value = serde_json::from_str(&dashboard).expect("JSON");
-    let mut asked = names_in(&rules);
-    let panels = dashboard["panels"].as_array().expect("panels");
-    let charts: Vec<&Value> = panels.iter().filter(|panel| panel["type"] != "row").collect();
-    assert!(charts.len() >= 15);
-    for panel in charts {
-        let targets = panel["targets"].as_array().expect("targets");
-        for target in targets {
-            let names = names_in(target["expr"].as_str().expect("an expression"));
-            assert!(!names.is_empty(), "{panel}");
-            asked.extend(names);
-        }
-        assert!(panel["fieldConfig"]["defaults"]["unit"].is_string(), "a unit: {}", panel["title"]);
-    }
-    let missing: Vec<_> = asked.iter().filter(|name| !page.serves(name)).collect();
-    assert!(missing.is_empty(), "not in /metrics: {missing:?}");
 }

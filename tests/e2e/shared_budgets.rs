@@ -12,14 +12,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A server with a durable log, which can be killed and started again.
-struct Redis {
+pub struct Redis {
     child: Child,
     port: u16,
     folder: Scratch,
 }
 
 impl Redis {
-    async fn start() -> Redis {
+    pub async fn start() -> Redis {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
@@ -44,7 +44,7 @@ impl Redis {
         eventually("redis-server", async || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).await;
     }
 
-    fn setup(&self, limit: i64) -> Setup {
+    pub fn setup(&self, limit: i64) -> Setup {
         Setup::new()
             .env("REDIS_URL", format!("redis://127.0.0.1:{}", self.port))
             .env("DEFAULT_TEAM_DAILY_BUDGET_USD", usd(limit))
