@@ -13,7 +13,8 @@ fn value(counter: &AtomicU64) -> Number {
 }
 
 impl Metrics {
-    pub(super) fn write(&self, page: &mut Page) {
+    /// Writes what requests were counted.
+    pub fn write(&self, page: &mut Page) {
         self.of_teams_and_routes(page);
         self.of_teams(page);
         page.family(&names::UNAUTHENTICATED).sample(&[], value(&self.unauthenticated));
