@@ -37,7 +37,7 @@ pub struct Gateway {
     pub settlements: Settlements,
     pub metrics: Arc<Metrics>,
     pub alerts: Option<Alerts>,
-    pub shutdown: Shutdown,
+    pub shutdown: Arc<Shutdown>,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
     /// Told apart in status answers where several replicas stand behind one address.

@@ -25,7 +25,7 @@ mod written;
 
 use gateway_actors::alerts::Fate;
 use gateway_actors::audit::Observer;
-use gateway_core::audit::{AdminRecord, Attempt, Outcome, Record, RequestRecord};
+use gateway_core::audit::{AdminRecord, Attempt, Outcome, Record, RecordedBy, RequestRecord};
 use gateway_core::ledger::{Alert, Window};
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::Route;
@@ -219,7 +219,9 @@ impl Metrics {
         {
             self.of_request(of_team, used, record);
         }
-        record.attempts.iter().for_each(|attempt| self.attempt(operation, attempt));
+        // A reaper knows of a call, not how long it took.
+        let timed = record.recorded_by == RecordedBy::Owner;
+        record.attempts.iter().for_each(|attempt| self.attempt(operation, attempt, timed));
         if let (Outcome::Answered, Some(of_route)) = (record.outcome, self.of_route(used)) {
             of_route.answered(operation, record);
         }
@@ -269,12 +271,12 @@ impl Metrics {
         self.places.route(Some((attempt.provider.as_str(), attempt.model.as_str())))
     }
 
-    fn attempt(&self, operation: usize, attempt: &Attempt) {
+    fn attempt(&self, operation: usize, attempt: &Attempt, timed: bool) {
         let Some(of_route) = self.of_route(self.attempted(attempt)) else { return };
         let word = attempt.outcome.as_str();
         let place = self.words.attempts.place(word);
         of_route.attempts.add(place, 1);
-        if was_called(attempt) {
+        if timed && was_called(attempt) {
             let at = operation * self.words.attempts.places() + place;
             if let Some(histogram) = of_route.operations.at(at, || Histogram::new(&OPERATION)) {
                 histogram.observe(attempt.ms);
@@ -346,15 +348,8 @@ fn tokens(usage: &Usage) -> [u64; TOKEN_TYPES.len()] {
 /// Passed over without a call where the gate or the budget said no. `misconfigured` is both: a call that was
 /// made has a status.
 fn was_called(attempt: &Attempt) -> bool {
-    let passed_over = [
-        "breaker_open",
-        "cooling_down",
-        "full",
-        "stopping",
-        "budget_exceeded",
-        "budget_unavailable",
-        "interrupted",
-    ];
+    let passed_over =
+        ["breaker_open", "cooling_down", "full", "stopping", "budget_exceeded", "budget_unavailable"];
     let word = attempt.outcome.as_str();
     !passed_over.contains(&word) && (word != "misconfigured" || attempt.status.is_some())
 }

@@ -202,6 +202,7 @@ fn attempts_that_were_no_calls_have_no_duration() {
         ("misconfigured", None, false),
         ("breaker_open", None, false),
         ("budget_exceeded", None, false),
+        ("cancelled", None, true),
     ] {
         assert_eq!(was_called(&attempt("openai", outcome, status, 0)), called, "{outcome} {status:?}");
     }
