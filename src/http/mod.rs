@@ -5,6 +5,7 @@
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
 //! | [`audit`] | the newest audit records |
+//! | [`metrics`] | what Prometheus reads |
 //! | [`budgets`], [`usage`], [`estimate`] | what teams may spend, what they used, what a request would cost |
 //! | [`pages`] | the description of the API and its page, offline |
 //! | `openapi` | what that description says |
@@ -19,6 +20,7 @@ pub mod error;
 pub mod estimate;
 pub mod inference;
 mod limits;
+pub mod metrics;
 mod openapi;
 pub mod operations;
 pub mod pages;
@@ -68,7 +70,7 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 17] {
+fn endpoints() -> [Endpoint; 18] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/messages", inference::messages),
@@ -87,6 +89,7 @@ fn endpoints() -> [Endpoint; 17] {
         get("/health", operations::health),
         get("/health/live", operations::live),
         get("/health/ready", operations::ready),
+        get("/metrics", metrics::metrics),
     ]
 }
 
@@ -150,7 +153,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 17]> =
+static SERVED: LazyLock<[(&str, &str); 18]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -155,6 +155,13 @@ pub(super) fn json_text(gateway: &Gateway, body: String) -> HttpResponse {
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(body)
 }
 
+/// Plain text of this type.
+pub(super) fn text(gateway: &Gateway, content_type: &'static str, body: String) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type))).body(body)
+}
+
 /// An error sent before the request's body was read. The body is kept until then: the server closes the
 /// connection on what is unread, where a dropped chunked body would be read on, for as long as its
 /// sender likes.

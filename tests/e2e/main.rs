@@ -14,8 +14,11 @@
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
+//! | [`alerts`] | who is told that a budget is nearly used up |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`full_disk`] | no room for the trail |
+//! | [`metrics`], [`exposition`] | metrics, and whether they agree with trail and ledger; a reader of OpenMetrics |
+//! | [`prometheus`] | the dashboard and the alert rules that are made of them |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
@@ -29,6 +32,7 @@
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
 
+mod alerts;
 mod audit;
 mod budgets;
 mod client;
@@ -36,6 +40,7 @@ mod config;
 mod deploy;
 mod dialects;
 mod endings;
+mod exposition;
 mod fallback;
 mod full_disk;
 mod gateway;
@@ -43,8 +48,10 @@ mod identity;
 mod inputs;
 mod leaks;
 mod messages;
+mod metrics;
 mod personal_data;
 mod pings;
+mod prometheus;
 mod records;
 mod replicas;
 mod sdk;

@@ -54,6 +54,7 @@ use utoipa::{Modify, OpenApi as _};
         operations::health,
         operations::live,
         operations::ready,
+        operations::metrics,
     ),
     components(schemas(chat::ChatChunk, messages::MessagesEvent)),
     tags(
