@@ -84,12 +84,13 @@ pub(crate) fn warn_of_absent_features(config: &Config) {
 fn check(environment: &Environment, file: Option<&Path>) -> Outcome {
     let config = Config::load(environment, file)?;
     let router = assembly::router(&config)?;
+    let embeddings = assembly::embeddings_router(&config)?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "the configuration is good: {} upstreams, {} routes",
         config.upstreams.len(),
-        router.models().count()
+        router.models().chain(embeddings.models()).count()
     )?;
     for upstream in &config.upstreams {
         let default = upstream.default_model.as_ref().map_or("none", |model| model.as_str());

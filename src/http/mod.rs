@@ -68,10 +68,12 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 17] {
+fn endpoints() -> [Endpoint; 19] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/messages", inference::messages),
+        post("/v1/messages/count_tokens", inference::count_tokens),
+        post("/v1/embeddings", inference::embeddings),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
         post("/v1/estimate", estimate::answer),
@@ -150,7 +152,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 17]> =
+static SERVED: LazyLock<[(&str, &str); 19]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -52,7 +52,7 @@ pub(super) fn asked(record: &mut RequestRecord, gateway: &Gateway, model: Option
     let Some(model) = model else { return };
     let (upstream, bare) =
         model.split_once('/').map_or((None, model), |(upstream, bare)| (Some(upstream), bare));
-    let mut routes = gateway.router.models();
+    let mut routes = gateway.routes();
     let known = routes.any(|route| {
         let prefixed =
             route.model.as_str() == bare && upstream.is_none_or(|name| name == route.upstream.as_str());

@@ -9,6 +9,7 @@
 //! | [`pings`] | an upstream that is slow but alive |
 //! | [`shutdown`] | SIGTERM |
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
+//! | [`embeddings`], [`count_tokens`] | vectors and counts, to each provider that makes them |
 //! | [`messages`] | what is Anthropic's own: an agent's requests, thinking, its headers |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
@@ -29,7 +30,9 @@ mod audit;
 mod budgets;
 mod client;
 mod config;
+mod count_tokens;
 mod dialects;
+mod embeddings;
 mod fallback;
 mod gateway;
 mod identity;

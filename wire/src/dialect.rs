@@ -1,5 +1,6 @@
 //! What a dialect is: [`Inbound`] for callers, [`Outbound`] for providers, and the values in between.
 
+use crate::embeddings::Embeds;
 use crate::sse::Frame;
 use bytes::{Bytes, BytesMut};
 use gateway_core::catalog::{Abilities, Ability, Efforts};
@@ -50,6 +51,21 @@ pub trait Outbound: Send + Sync {
     fn stream(&self) -> Box<dyn Decode + Send>;
     /// Sorts an answer of any other status. `header` looks up a response header by lower-case name.
     fn fault(&self, status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Fault;
+    /// How this provider is asked for vectors, if it makes any.
+    fn embeds(&self) -> Option<&'static dyn Embeds> {
+        None
+    }
+    /// How this provider counts a prompt's tokens, if it does.
+    fn counts(&self) -> Option<&'static dyn Counts> {
+        None
+    }
+}
+
+/// A provider's own count of what a prompt holds.
+pub trait Counts: Send + Sync {
+    fn encode(&self, conversation: &Conversation, target: &Target) -> Call;
+    /// Tokens, of an answer of status 200.
+    fn read(&self, body: &Bytes) -> Result<u64, Fault>;
 }
 
 /// Reads the frames of one streamed answer.

@@ -3,9 +3,11 @@
 use super::super::{endpoints, error::Code};
 use super::document;
 use gateway_core::conversation::{Event, StopReason, Text};
+use gateway_core::embedding::{Vector, Vectors};
 use gateway_core::money::NanoUsd;
 use gateway_core::usage::Usage;
-use gateway_wire::anthropic_messages::AnthropicMessages;
+use gateway_wire::anthropic_messages::{AnthropicMessages, counted};
+use gateway_wire::embeddings;
 use gateway_wire::native::Native;
 use gateway_wire::openai_chat::OpenAiChat;
 use gateway_wire::sse::Parser;
@@ -296,6 +298,37 @@ fn check(description: &Value, schema: &Value, value: &Value, at: &str) -> Result
 }
 
 /// A whole stream and a broken one, as `{event, data}`.
+#[test]
+fn embeddings_are_described_as_they_are_read_and_written() {
+    let description = description();
+    let example = &description["components"]["schemas"]["EmbeddingsRequest"]["example"];
+    for (field, _) in properties(&description, &schema("EmbeddingsRequest")) {
+        let values = match field.as_str() {
+            "input" => vec![json!("x"), json!(["x"]), json!([1]), json!([[1]])],
+            "dimensions" => vec![json!(8)],
+            "encoding_format" => vec![json!("float"), json!("base64")],
+            _ => vec![json!("x")],
+        };
+        for value in values {
+            let mut body = example.clone();
+            body[&field] = value;
+            let asked = embeddings::decode(&body.to_string().into()).unwrap();
+            assert!(asked.dropped.is_empty(), "{field} is known");
+        }
+    }
+    let usage = bare_usage();
+    for vector in [Vector::Floats("[1,2.5]".into()), Vector::Base64(Text::new("AAAAAA=="))] {
+        let vectors = Vectors { vectors: vec![vector], usage };
+        let body = embeddings::answer(&vectors, None, &facts(&usage));
+        let body = serde_json::from_slice(&body).unwrap();
+        fits(&description, &schema("EmbeddingsAnswer"), &body, "an answer");
+    }
+    for estimate in [false, true] {
+        let body = serde_json::from_slice(&counted(3, estimate)).unwrap();
+        fits(&description, &schema("TokenCount"), &body, "a count");
+    }
+}
+
 /// Everything that an answer can say.
 fn said(reason: StopReason) -> Vec<Event> {
     let text = || Text::new("x");

@@ -1,5 +1,6 @@
 //! Anthropic messages, both ways. Source: docs.anthropic.com/en/api/messages, and recorded traffic.
 
+mod count;
 mod decode;
 mod fault;
 mod fields;
@@ -7,8 +8,11 @@ mod request;
 mod response;
 mod stream;
 
+pub use count::counted;
+
 use crate::dialect::{
-    Asked, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target, Whole,
+    Asked, Call, Counts, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target,
+    Whole,
 };
 use bytes::Bytes;
 use gateway_core::conversation::{Conversation, Event};
@@ -59,6 +63,10 @@ impl Outbound for AnthropicMessages {
 
     fn fault(&self, status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Fault {
         fault::fault(status, header, body)
+    }
+
+    fn counts(&self) -> Option<&'static dyn Counts> {
+        Some(&count::Counting)
     }
 }
 

@@ -23,6 +23,10 @@ impl Dropped {
             self.0.push(hint);
         }
     }
+
+    pub(super) fn into_names(self) -> Vec<&'static str> {
+        self.0
+    }
 }
 
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Call {

@@ -38,6 +38,24 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Call {
     Call { path: "/v1/messages".to_owned(), headers, body, dropped, renamed: names.into_renamed() }
 }
 
+/// The same prompt, to be counted: what makes an answer stays away, since Anthropic refuses it there.
+pub(super) fn encode_count(conversation: &Conversation, target: &Target) -> Call {
+    let mut request = Request { target, names: Names::new(conversation, ids::is_legal), dropped: Vec::new() };
+    let mut body = Vec::new();
+    let messages = Messages::of(conversation, &mut request);
+    let thinking = thinking::plan(conversation, &messages, &mut request);
+    let mut json = Json::object(&mut body);
+    json.string("model", target.model);
+    thinking.write(&mut json);
+    request.output_config(&conversation.output, thinking.effort, &mut json);
+    request.tools(conversation, &mut json);
+    request.messages(&messages, &mut json);
+    json.end();
+    let Request { names, dropped, .. } = request;
+    let path = "/v1/messages/count_tokens".to_owned();
+    Call { path, headers: &[VERSION], body, dropped, renamed: names.into_renamed() }
+}
+
 /// A request that is being written.
 struct Request<'a> {
     target: &'a Target<'a>,
