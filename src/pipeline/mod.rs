@@ -210,6 +210,12 @@ fn decode(
     exchange: &Exchange,
 ) -> Result<Asked, Failure> {
     let mut asked = dialect.codec.decode(body)?;
+    let header = |name: &str| {
+        let values: Vec<&str> =
+            headers.get_all(name).map(|value| value.to_str().unwrap_or("not ASCII")).collect();
+        (!values.is_empty()).then(|| values.join(","))
+    };
+    dialect.codec.headers(&header, &mut asked)?;
     if falls_back(headers) == Fallback::Off {
         asked.fallback = Some(false);
     }

@@ -10,6 +10,7 @@
 //! | [`shutdown`] | SIGTERM |
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
 //! | [`embeddings`], [`count_tokens`] | vectors and counts, to each provider that makes them |
+//! | [`matrix`] | every dialect, delivery and provider: leaks, money, the record |
 //! | [`messages`] | what is Anthropic's own: an agent's requests, thinking, its headers |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
@@ -38,6 +39,7 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod matrix;
 mod messages;
 mod personal_data;
 mod pings;

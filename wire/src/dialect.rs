@@ -16,6 +16,15 @@ use std::borrow::Cow;
 pub trait Inbound: Send + Sync {
     /// Reads a request body, `application/json`.
     fn decode(&self, body: &Bytes) -> Result<Asked, Malformed>;
+    /// Reads what stands in headers of the dialect's own. `header` looks one up by lower-case name; of several, the
+    /// values are joined by commas.
+    ///
+    /// # Errors
+    /// A version of the dialect that we do not speak.
+    fn headers(&self, header: &dyn Fn(&str) -> Option<String>, asked: &mut Asked) -> Result<(), Malformed> {
+        let _ = (header, asked);
+        Ok(())
+    }
     /// Writes a whole answer.
     fn answer(&self, whole: &Whole, facts: &Facts) -> Vec<u8>;
     /// Begins a stream of server-sent events.

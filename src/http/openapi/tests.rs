@@ -2,6 +2,7 @@
 
 use super::super::{endpoints, error::Code};
 use super::document;
+use crate::guards::COVERED;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::embedding::{Vector, Vectors};
 use gateway_core::money::NanoUsd;
@@ -93,6 +94,24 @@ fn headers_are_those_that_are_written() {
     let told: BTreeSet<&str> =
         told.iter().filter_map(|row| row[0].trim_matches('`').strip_prefix("x-")).collect();
     assert_eq!(told, written, "docs/api.md");
+}
+
+#[test]
+fn what_goes_to_a_model_is_covered_by_the_guards() {
+    let described = description();
+    let of_models: BTreeSet<&str> = described["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, item)| item["post"]["tags"][0] == "inference")
+        .map(|(path, _)| path.as_str())
+        .collect();
+    assert_eq!(of_models, BTreeSet::from(COVERED.map(|covered| covered.path)));
+    for covered in COVERED {
+        let content = &described["paths"][covered.path]["post"]["responses"]["200"]["content"];
+        let streams = content.get("text/event-stream").is_some();
+        assert_eq!(streams, covered.deliveries.contains(&"stream"), "{}", covered.path);
+    }
 }
 
 /// The rows of the first table below a heading, without its head.

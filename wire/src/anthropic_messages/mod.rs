@@ -27,6 +27,10 @@ impl Inbound for AnthropicMessages {
         fields::decode(body)
     }
 
+    fn headers(&self, header: &dyn Fn(&str) -> Option<String>, asked: &mut Asked) -> Result<(), Malformed> {
+        fields::headers(header, asked)
+    }
+
     fn answer(&self, whole: &Whole, facts: &Facts) -> Vec<u8> {
         response::answer(whole, facts)
     }

@@ -43,6 +43,9 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Call {
     if conversation.turns.iter().any(|turn| turn.name.is_some()) {
         dropped.name("messages.name");
     }
+    if !conversation.sampling.betas.is_empty() {
+        dropped.name("anthropic-beta");
+    }
     conversation.sampling.hints.iter().for_each(|hint| dropped.name(hint.name));
     Call { path: path(target), headers: &[], body, dropped: dropped.0, renamed: names.into_renamed() }
 }
