@@ -113,6 +113,15 @@ pub struct Serving {
 
 /// Checks all that can be checked without opening a port.
 pub fn router(config: &Config) -> Result<Router, StartError> {
+    Router::new(upstreams_of(config), config.catalog()).map_err(StartError::Routing)
+}
+
+/// The same of embeddings.
+pub fn embeddings_router(config: &Config) -> Result<Router, StartError> {
+    Router::of_embeddings(upstreams_of(config), config.catalog()).map_err(StartError::Routing)
+}
+
+fn upstreams_of(config: &Config) -> Vec<routing::Upstream> {
     let upstreams = config.upstreams.iter().map(|upstream| routing::Upstream {
         name: upstream.name.clone(),
         kind: upstream.kind,
@@ -124,7 +133,7 @@ pub fn router(config: &Config) -> Result<Router, StartError> {
             .collect(),
         region: upstream.region.clone(),
     });
-    Router::new(upstreams.collect(), config.catalog()).map_err(StartError::Routing)
+    upstreams.collect()
 }
 
 /// Makes every part and opens the port. Must be called within an actix system.
@@ -133,7 +142,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dice: Arc<dyn Dice> = Arc::new(SystemDice);
     let control = Arbiter::new();
-    let router = router(&config)?;
+    let (router, embeddings) = (router(&config)?, embeddings_router(&config)?);
     let upstreams = config
         .upstreams
         .iter()
@@ -166,6 +175,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         alerts,
         keys,
         router,
+        embeddings,
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),

@@ -13,7 +13,7 @@ use gateway_actors::supervision::Tasks;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
 use gateway_core::ids::ModelName;
-use gateway_core::routing::Router;
+use gateway_core::routing::{Route, Router};
 use gateway_inspection::engine::Engine;
 use gateway_inspection::presidio::Wanted;
 use gateway_inspection::redact::HashKey;
@@ -27,6 +27,8 @@ pub struct Gateway {
     pub config: Config,
     pub keys: Keys,
     pub router: Router,
+    /// Of requests for embeddings; the same upstreams in the same order.
+    pub embeddings: Router,
     /// In the router's order: a candidate's index finds its upstream here.
     pub upstreams: Vec<Upstream>,
     pub inspector: Inspector,
@@ -41,6 +43,13 @@ pub struct Gateway {
     pub dice: Arc<dyn Dice>,
     /// Told apart in status answers where several replicas stand behind one address.
     pub replica: String,
+}
+
+impl Gateway {
+    /// Every route, of either kind.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.router.models().chain(self.embeddings.models())
+    }
 }
 
 /// What searches requests for personal data.

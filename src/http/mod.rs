@@ -70,10 +70,12 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 18] {
+fn endpoints() -> [Endpoint; 20] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/messages", inference::messages),
+        post("/v1/messages/count_tokens", inference::count_tokens),
+        post("/v1/embeddings", inference::embeddings),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
         post("/v1/estimate", estimate::answer),
@@ -153,7 +155,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 18]> =
+static SERVED: LazyLock<[(&str, &str); 20]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -32,7 +32,20 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// Bytes that the list of dropped fields may take in a header.
 const DROPPED_BYTES: usize = 1024;
 
-pub(super) fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpResponse {
+/// A walk's end, whichever it was.
+pub(super) fn ended(
+    walked: Result<Served, Failure>,
+    dialect: &dyn Inbound,
+    id: &str,
+    payload: Payload,
+) -> HttpResponse {
+    match walked {
+        Ok(walked) => served(walked, dialect, id),
+        Err(failure) => unread(failed(dialect, &failure, id), payload),
+    }
+}
+
+fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     identify(&mut response, dialect, id);
     match served {
@@ -43,6 +56,9 @@ pub(super) fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpRes
         Served::Stream { body, told } => {
             tell(&mut response, &told);
             event_stream(&mut response).streaming(body)
+        }
+        Served::Reckoned { body } => {
+            response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(body)
         }
         Served::Held { body } => {
             put(&mut response, STREAM, "held");

@@ -9,6 +9,8 @@
 //! | [`pings`] | an upstream that is slow but alive |
 //! | [`shutdown`] | SIGTERM |
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
+//! | [`embeddings`], [`count_tokens`] | vectors and counts, to each provider that makes them |
+//! | [`matrix`] | every dialect, delivery and provider: leaks, money, the record |
 //! | [`messages`] | what is Anthropic's own: an agent's requests, thinking, its headers |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
@@ -37,8 +39,10 @@ mod audit;
 mod budgets;
 mod client;
 mod config;
+mod count_tokens;
 mod deploy;
 mod dialects;
+mod embeddings;
 mod endings;
 mod exposition;
 mod fallback;
@@ -47,6 +51,7 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod matrix;
 mod messages;
 mod metrics;
 mod personal_data;
