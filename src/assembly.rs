@@ -4,7 +4,7 @@
 use crate::budget::{House, Settlements, settle_unclosed};
 use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
-use crate::http;
+use crate::http::{self, events::Listeners};
 use crate::identity::Keys;
 use crate::pipeline::Slots;
 use crate::state;
@@ -147,6 +147,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
         shutdown: Shutdown::default(),
+        listeners: Listeners::default(),
         replica,
         clock,
         dice,
@@ -389,6 +390,11 @@ fn tls(files: &config::TlsFiles) -> Result<rustls::ServerConfig, StartError> {
 }
 
 impl Serving {
+    /// For what runs beside the server until it stops: tasks are waited for.
+    pub fn parts(&self) -> (Data<Gateway>, Tasks) {
+        (self.gateway.clone(), self.tasks.clone())
+    }
+
     /// Serves until SIGTERM or SIGINT, then leaves in order: new work is refused, open exchanges have their
     /// grace, then streams end with an error event, connections close, and actors hear what is queued.
     pub async fn until_stopped(self) -> Result<(), StartError> {

@@ -2,6 +2,7 @@
 
 use crate::budget::Settlements;
 use crate::config::Config;
+use crate::http::events::Listeners;
 use crate::identity::Keys;
 use crate::pipeline::Slots;
 use gateway_actors::audit::Audit;
@@ -34,6 +35,8 @@ pub struct Gateway {
     pub budget: Budget,
     pub settlements: Settlements,
     pub shutdown: Shutdown,
+    /// Who listens to `/v1/events`.
+    pub listeners: Listeners,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
     /// Told apart in status answers where several replicas stand behind one address.
