@@ -161,7 +161,6 @@ class Page {
     if (this.status.textContent !== told) this.status.textContent = told;
     this.status.dataset.live = String(Boolean(this.isLive));
     byId("page").classList.toggle("old", !this.isLive && silent > 10);
-    this.providers.tick();
   }
 
   /** What an operator should see first. */

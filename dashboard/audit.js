@@ -82,7 +82,7 @@ function row(record) {
   return h("tr", props, head,
     h("td", null, record.team_id ?? "–"),
     h("td", null, record.model_requested ?? h("span", { class: "quiet-text" }, "default"), record.stream && h("span", { class: "tag" }, "stream")),
-    h("td", null, record.provider_used ? `${record.provider_used} ${record.model_used}` : "–", fallback),
+    h("td", null, record.provider_used ? [h("span", { class: "quiet-text" }, `${record.provider_used} / `), record.model_used] : "–", fallback),
     h("td", null, state(record.outcome, OUTCOMES[record.outcome]), h("small", null, `${record.status} ${record.code ?? ""}`)),
     h("td", { class: "number" }, count(sumTokens(record.usage))),
     h("td", { class: "number", "data-value": nano(record.cost_usd) }, usd(nano(record.cost_usd))),
@@ -121,6 +121,7 @@ export function latencyPanel() {
       const points = entries.filter((record) => record.overhead_us > 0 && !record.stream).reverse()
         .map((record) => ({ at: new Date(record.time).getTime() / 1000, ours: record.overhead_us / 1000, upstream: Math.max(0.01, record.latency_ms - record.overhead_us / 1000) }))
         .sort((a, b) => a.at - b.at);
+      panel.element.dataset.total = points.length;
       panel.show(points.length ? chart.element : null, "No answer yet.");
       if (points.length === 0) return;
       const line = (name, key, colour) => {

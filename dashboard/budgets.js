@@ -25,7 +25,7 @@ export function budgetsPanel(who, refreshed) {
       ...panel.budgets.flatMap((b) => ["daily", "monthly"].map((w) =>
         [b.team_id, w, b[w].limit_usd, b[w].spent_usd, b[w].reserved_usd, b[w].remaining_usd, b[w].resets_at, b.source])),
     ],
-    note: "Spent, and reserved for requests under way, of the limit. Windows are UTC days and months.",
+    note: "Spent, + what is reserved for requests under way, of the limit. Windows are UTC days and months.",
   });
   panel.load = async () => {
     try {
@@ -33,7 +33,7 @@ export function budgetsPanel(who, refreshed) {
         ? (await get("v1/budgets")).budgets
         : [await get(`v1/budget/${encodeURIComponent(who.team)}`)];
       panel.budgets = budgets.sort((a, b) => nearness(b) - nearness(a) || (a.team_id < b.team_id ? -1 : 1));
-      panel.show(panel.budgets.length ? h("div", { class: "scroll budgets", role: "region", "aria-label": "Budgets of teams", tabindex: "0" },
+      panel.show(panel.budgets.length ? h("div", { class: "scroll budgets", role: "group", "aria-label": "Budgets of teams", tabindex: "0", "data-focus": "budgets" },
         h("ul", null, panel.budgets.map((budget) => row(budget, who, panel)))) : null, "No team has a budget yet.");
       refreshed(panel.budgets);
     } catch (error) {
@@ -72,7 +72,7 @@ function bar(name, key, window) {
   const reset = h("span", { class: "quiet-text", title: new Date(window.resets_at).toLocaleString() }, `resets ${away(window.resets_at)}`);
   if (window.limit_usd === null) {
     return h("div", { class: "budget-bar", ...figures }, h("span", null, name), h("span", { class: "track none" }),
-      h("span", null, h("b", null, usd(spent)), reserved > 0 && ` + ${usd(reserved)} reserved`, ", no limit"), reset);
+      h("span", null, h("b", null, usd(spent)), reserved > 0 && h("span", { title: "reserved for requests under way" }, ` + ${usd(reserved)}`), ", no limit"), reset);
   }
   const limit = nano(window.limit_usd);
   const share = (part) => `${limit === 0 ? 100 : Math.min(100, (part / limit) * 100)}%`;
@@ -84,7 +84,7 @@ function bar(name, key, window) {
     h("span", { class: `track ${kind}`, role: "img", "aria-label": told },
       h("span", { class: "spent", style: { width: share(spent) } }),
       h("span", { class: "reserved", style: { width: share(reserved) } })),
-    h("span", null, h("b", null, usd(spent)), reserved > 0 && ` + ${usd(reserved)} reserved`, ` of ${usd(limit)}`,
+    h("span", null, h("b", null, usd(spent)), reserved > 0 && h("span", { title: "reserved for requests under way" }, ` + ${usd(reserved)}`), ` of ${usd(limit)}`,
       h("span", { class: "quiet-text" }, limit === 0 ? " · blocked" : ` · ${usd(Math.max(0, nano(window.remaining_usd)))} left`)),
     reset);
 }

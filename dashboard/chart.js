@@ -2,7 +2,7 @@
 // same figures for those who read instead of look.
 
 import { h, replace } from "./dom.js";
-import { dayOf, hourOf, timeOfDay } from "./format.js";
+import { dayOf, hourOf, tickOf, timeOfDay } from "./format.js";
 import { table } from "./panel.js";
 
 const HEIGHT = 190;
@@ -123,7 +123,7 @@ export class Chart {
         y: this.kind === "points" ? { distr: 3 } : { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] },
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 26, space: 64, values: axisTimes },
+        { ...axis, grid: { show: false }, size: 26, space: 64, values: (_, ticks) => ticks.map((tick) => tickOf(tick, grain)) },
         { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === null ? null : this.format(tick))), space: 34 },
       ],
       series: [{}, ...this.lines()],
@@ -163,13 +163,6 @@ export class Chart {
   }
 }
 
-const axisTimes = [
-  [3600 * 24 * 28, "{MMM}", null, null, null, null, null, null, 1],
-  [3600 * 24, "{MMM} {D}", null, null, null, null, null, null, 1],
-  [3600, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 0],
-  [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
-];
 
 const total = (series) => series.values.reduce((sum, value) => sum + (value ?? 0), 0);
 

@@ -21,11 +21,15 @@ const PROPERTIES = { value: 1, checked: 1, disabled: 1, hidden: 1, selected: 1 }
 
 export const byId = (id) => document.getElementById(id);
 
-/** Puts these in place of what is there, and keeps the keyboard where it was. */
+/** Puts these in place of what is there. The keyboard, and what was scrolled, stay where they were. */
 export function replace(parent, ...children) {
+  const named = (name) => parent.querySelector(`[data-focus="${CSS.escape(name)}"]`);
   const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  const scrolled = [...parent.querySelectorAll(".scroll")].filter((region) => region.scrollTop || region.scrollLeft)
+    .map(({ dataset, scrollTop, scrollLeft }) => [dataset.focus, scrollTop, scrollLeft]);
   parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  if (focused) parent.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  for (const [name, top, left] of scrolled) named(name)?.scrollTo(left, top);
+  if (focused) named(focused)?.focus({ preventScroll: true });
 }
 
 /** A select whose options are `[value, words]`. */

@@ -26,7 +26,7 @@ export function usd(nanos) {
   if (nanos === null || nanos === undefined) return NOTHING;
   const amount = nanos / 1e9;
   const size = Math.abs(amount);
-  const digits = size === 0 || size >= 100 ? 2 : size >= 1 ? 2 : size >= 0.01 ? 4 : 6;
+  const digits = size === 0 || size >= 1 ? 2 : size >= 0.0001 ? 4 : 6;
   return `$${amount.toLocaleString(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 
@@ -58,6 +58,18 @@ export function time(iso) {
 export const timeOfDay = (seconds) => clock.format(new Date(seconds * 1000));
 export const hourOf = (seconds) => dayAndHour.format(new Date(seconds * 1000));
 export const dayOf = (seconds) => utcDay.format(new Date(seconds * 1000));
+
+const tickClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const tickDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const tickUtcDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
+
+/** On an axis: days as days, hours as clocks, and midnight as the day that it begins. */
+export function tickOf(seconds, grain) {
+  const at = new Date(seconds * 1000);
+  if (grain === "day") return tickUtcDay.format(at);
+  if (grain === "hour") return at.getHours() === 0 && at.getMinutes() === 0 ? tickDay.format(at) : tickClock.format(at);
+  return clock.format(at);
+}
 
 /** "4 min ago", "in 12 s". */
 export function away(iso, now = Date.now()) {

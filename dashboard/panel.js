@@ -66,7 +66,7 @@ export class Panel {
 export function table(label, heads, rows, props = {}) {
   return h(
     "div",
-    { class: "scroll", role: "region", "aria-label": label, tabindex: "0" },
+    { class: "scroll", role: "group", "aria-label": label, tabindex: "0", "data-focus": label },
     h(
       "table",
       props,

@@ -5,7 +5,7 @@ import { away, count, millis, percent, stamp, time, words } from "./format.js";
 import { Panel, table } from "./panel.js";
 
 /** What the timeline shows, back from now. */
-const TIMELINE_MS = 60 * 60 * 1000;
+const TIMELINE_MS = 30 * 60 * 1000;
 const STATES = { closed: "good", half_open: "warn", cooldown: "warn", open: "bad", misconfigured: "bad" };
 const MOST_CHANGES = 8;
 
@@ -15,50 +15,50 @@ export function providersPanel() {
       ["provider", "state", "reason", "since", "next_probe_at", "in_flight", "p50_ms", "p95_ms", "error_rate"],
       ...panel.status.providers.map((p) => [p.name, p.state, p.reason, p.since, p.next_probe_at, p.in_flight, p.latency_ms?.p50, p.latency_ms?.p95, p.error_rate]),
     ],
-    note: "In flight is now; latencies and errors are of the last minute. The line shows the last hour.",
+    note: "In flight is now; latencies and errors are of the last minute. The line shows how it was.",
   });
   panel.update = (status) => {
     panel.status = status;
     panel.show(status.providers.length ? content(status) : null, "No provider is configured.");
   };
-  /** Ages grow without news. */
-  panel.tick = () => panel.status && panel.element.dataset.state === "ready" && panel.update(panel.status);
   return panel;
 }
 
 function content(status) {
   const now = Date.now();
-  const heads = [["Provider"], ["State"], ["Since"], ["Next probe"], ["In flight", "number"], ["p50", "number"], ["p95", "number"], ["Errors", "number"], ["Last hour", "wide"]];
+  const begun = new Date(status.started_at).getTime();
+  const heads = [["Provider"], ["State"], ["Since"], ["Next probe"], ["In flight", "number"], ["p50", "number"], ["p95", "number"], ["Errors", "number"], ["Last 30 min", "wide"]];
   const rows = status.providers.map((provider) =>
     h("tr", { "data-provider": provider.name, "data-state": provider.state },
       h("th", { scope: "row" }, provider.name, h("small", null, `${provider.models.length} models`)),
       h("td", null, state(provider.state), provider.reason && h("small", null, provider.reason)),
-      h("td", null, stamp(h, provider.since), h("small", null, away(provider.since, now))),
-      h("td", null, provider.next_probe_at ? [stamp(h, provider.next_probe_at), h("small", null, away(provider.next_probe_at, now))] : "–"),
-      h("td", { class: "number", "data-value": provider.in_flight }, count(provider.in_flight)),
-      h("td", { class: "number" }, millis(provider.latency_ms?.p50)),
-      h("td", { class: "number" }, millis(provider.latency_ms?.p95)),
-      h("td", { class: `number ${provider.error_rate > 0 ? "failed" : ""}`, "data-value": provider.error_rate }, percent(provider.error_rate)),
-      h("td", { class: "wide" }, timeline(provider, now))));
+      h("td", { "data-label": "since" }, stamp(h, provider.since), h("small", null, away(provider.since, now))),
+      h("td", { "data-label": "next probe" }, provider.next_probe_at ? [stamp(h, provider.next_probe_at), h("small", null, away(provider.next_probe_at, now))] : "–"),
+      h("td", { class: "number", "data-label": "in flight", "data-value": provider.in_flight }, count(provider.in_flight)),
+      h("td", { class: "number", "data-label": "p50" }, millis(provider.latency_ms?.p50)),
+      h("td", { class: "number", "data-label": "p95" }, millis(provider.latency_ms?.p95)),
+      h("td", { class: `number ${provider.error_rate > 0 ? "failed" : ""}`, "data-label": "errors", "data-value": provider.error_rate }, percent(provider.error_rate)),
+      h("td", { class: "wide" }, timeline(provider, begun, now))));
   return h("div", null, table("Providers", heads, rows, { class: "cards" }), changes(status.providers));
 }
 
 export const state = (name, kind = STATES[name] ?? "none") => h("span", { class: `state ${kind}` }, words(name));
 
-/** One hour as a strip: a piece for each state that it was in. */
-function timeline(provider, now) {
-  const begin = now - TIMELINE_MS;
+/** A strip with a piece for each state that it was in; empty before the gateway began. */
+function timeline(provider, begun, now) {
+  const first = now - TIMELINE_MS;
+  const begin = Math.max(first, begun);
   const moves = provider.changes.map((change) => ({ at: new Date(change.at).getTime(), state: change.state }));
   const before = moves.filter((move) => move.at <= begin).pop()?.state ?? "closed";
   const points = [{ at: begin, state: before }, ...moves.filter((move) => move.at > begin)];
   const pieces = points.map((point, at) => {
     const end = points[at + 1]?.at ?? now;
-    const left = Math.max(0, (point.at - begin) / TIMELINE_MS) * 100;
+    const left = Math.max(0, (point.at - first) / TIMELINE_MS) * 100;
     const width = Math.max(0, (end - point.at) / TIMELINE_MS) * 100;
     return h("span", { class: STATES[point.state] ?? "none", style: { left: `${left}%`, width: `${width}%` } });
   });
   const troubles = moves.filter((move) => move.at > begin && STATES[move.state] === "bad").length;
-  const told = troubles === 0 ? "well for the last hour" : `opened ${troubles} times in the last hour`;
+  const told = troubles === 0 ? "well for the last 30 minutes" : `opened ${troubles} times in the last 30 minutes`;
   return h("span", { class: "strip", role: "img", "aria-label": told, title: told }, pieces);
 }
 

@@ -148,6 +148,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         slots: Slots::new(config.listen.max_in_flight),
         shutdown: Shutdown::default(),
         listeners: Listeners::default(),
+        started: clock.unix(),
         replica,
         clock,
         dice,

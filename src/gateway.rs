@@ -20,6 +20,7 @@ use gateway_inspection::redact::HashKey;
 use gateway_wire::Outbound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// One per process.
@@ -39,6 +40,8 @@ pub struct Gateway {
     pub listeners: Listeners,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
+    /// Since the Unix epoch.
+    pub started: Duration,
     /// Told apart in status answers where several replicas stand behind one address.
     pub replica: String,
 }

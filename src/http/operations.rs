@@ -39,7 +39,8 @@ pub(super) fn providers(gateway: &Gateway) -> Value {
     let analyzer = gateway.inspector.analyzer.as_ref().map(|analyzer| analyzer.provider.status().actor);
     let of_providers = statuses.iter().map(|status| &status.actor);
     let actors: Vec<Value> = of_providers.chain(&others).chain(&analyzer).map(actor).collect();
-    json!({ "replica": gateway.replica, "providers": providers, "actors": actors })
+    let started = time(gateway.started);
+    json!({ "replica": gateway.replica, "started_at": started, "providers": providers, "actors": actors })
 }
 
 fn provider(status: &Status, models: &[&str]) -> Value {

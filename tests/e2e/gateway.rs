@@ -180,6 +180,11 @@ impl Gateway {
         format!("http://{}{path}", self.address)
     }
 
+    /// The address of the simulated providers.
+    pub fn simulator(&self) -> String {
+        self.simulator.url()
+    }
+
     /// What goes wrong with the providers, and what they have seen.
     pub fn faults(&self) -> Faults {
         self.simulator.faults()

@@ -14,6 +14,7 @@
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`config`] | the command line and mistakes in the configuration |
+//! | [`dashboard`] | the operators' page in a real browser |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
@@ -27,6 +28,7 @@ mod audit;
 mod budgets;
 mod client;
 mod config;
+mod dashboard;
 mod dialects;
 mod fallback;
 mod gateway;

@@ -115,6 +115,8 @@ struct ProvidersStatus {
     /// Which process answered, where several stand behind one address.
     #[schema(example = "ed864d8c")]
     replica: String,
+    #[schema(format = DateTime)]
+    started_at: String,
     providers: Vec<ProviderStatus>,
     actors: Vec<ActorStatus>,
 }
