@@ -72,7 +72,8 @@ export class Usage {
     return this.injection;
   }
 
-  /** Three questions, each grouped by the gateway. A newer call takes the place of an older one. */
+  /** One question, or two: the gateway groups, and sums over all are sums of its groups. A newer call takes the
+   * place of an older one. */
   async load() {
     this.asked?.abort();
     const asked = (this.asked = new AbortController());
@@ -81,11 +82,10 @@ export class Usage {
     const from = new Date(times[0] * 1000).toISOString();
     const rows = async (group) => (await get("v1/usage", { from, group_by: group }, asked.signal)).rows;
     try {
-      const [all, split, teams] = await Promise.all([
-        rows(range.grain), rows(`${range.grain},${this.dimension}`), rows("team"),
-      ]);
+      const byTeam = this.dimension === "team";
+      const [all, teams] = await Promise.all([rows(`${range.grain},${this.dimension}`), byTeam ? null : rows("team")]);
       if (asked.signal.aborted) return;
-      Object.assign(this, { times, grain: range.grain, all, split, teams });
+      Object.assign(this, { times, grain: range.grain, all, teams: teams ?? all });
       this.draw();
     } catch (error) {
       if (error.name !== "AbortError") this.panels.forEach((panel) => panel.fail(error));
@@ -96,7 +96,7 @@ export class Usage {
     const sums = this.sum();
     this.drawSums(sums);
     const key = KEYS[this.dimension];
-    const cost = this.series(this.split, (row) => [[row[key], nano(row.cost_usd)]]);
+    const cost = this.series(this.all, (row) => [[row[key], nano(row.cost_usd)]]);
     this.fill(this.cost, this.costChart, cost.map((s) => ({ ...s, raw: s.values.map((n) => n / 1e9) })), "Nothing was spent in this time.", usd);
     this.drawTraffic();
     this.drawPrivacy();
@@ -116,7 +116,12 @@ export class Usage {
 
   drawPrivacy() {
     const types = this.series(this.all, (row) => Object.entries(row.redactions_by_type));
-    const teams = this.teams.map((row) => ({ team: row.team_id, types: Object.entries(row.redactions_by_type).sort((a, b) => b[1] - a[1]) }))
+    const found = new Map();
+    for (const row of this.teams) {
+      const types = found.get(row.team_id) ?? found.set(row.team_id, {}).get(row.team_id);
+      for (const [type, n] of Object.entries(row.redactions_by_type)) types[type] = (types[type] ?? 0) + n;
+    }
+    const teams = [...found].map(([team, types]) => ({ team, types: Object.entries(types).sort((a, b) => b[1] - a[1]) }))
       .map((row) => ({ ...row, total: row.types.reduce((sum, [, n]) => sum + n, 0) }))
       .filter((row) => row.total > 0).sort((a, b) => b.total - a.total);
     replace(this.privacyTeams, table("Personal data by team", [["Team"], ["Found", "number"], ["Of it"]], teams.map((row) =>

@@ -190,7 +190,7 @@ With OpenAI's, streamed, answered by Anthropic:
   curl -sN http://{reached}/v1/chat/completions -H 'Authorization: Bearer {team}' -H 'Content-Type: application/json' \
     -d '{{"model":"claude-opus-4-6","stream":true,"messages":[{{"role":"user","content":"Why is the sky blue?"}}]}}'
 
-The dashboard:          http://{reached}/dashboard   (sign in with {admin})
+The dashboard:          http://{reached}/dashboard, key {admin}
 How the providers are:  curl -s http://{reached}/v1/providers/status -H 'X-API-Key: {admin}'
 The API, as a page:     http://{reached}/docs
 

@@ -14,6 +14,7 @@
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`config`] | the command line and mistakes in the configuration |
+//! | [`events`] | what changes, told as it changes |
 //! | [`dashboard`] | the operators' page in a real browser |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
@@ -30,6 +31,7 @@ mod client;
 mod config;
 mod dashboard;
 mod dialects;
+mod events;
 mod fallback;
 mod gateway;
 mod identity;
