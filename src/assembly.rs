@@ -4,7 +4,7 @@
 use crate::budget::House;
 use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
-use crate::http;
+use crate::http::{self, events::Listeners};
 use crate::identity::Keys;
 use crate::metrics::Metrics;
 use crate::metrics::places::Places;
@@ -180,6 +180,8 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
         shutdown: Arc::new(Shutdown::default()),
+        listeners: Listeners::default(),
+        started: clock.unix(),
         replica,
         clock,
         dice,
@@ -452,6 +454,11 @@ fn tls(files: &config::TlsFiles) -> Result<rustls::ServerConfig, StartError> {
 }
 
 impl Serving {
+    /// For what runs beside the server until it stops: tasks are waited for.
+    pub fn parts(&self) -> (Data<Gateway>, Tasks) {
+        (self.gateway.clone(), self.tasks.clone())
+    }
+
     /// Serves until SIGTERM or SIGINT, then leaves in order: new work is refused, open exchanges have their
     /// grace, then streams end with an error event, connections close, and actors hear what is queued.
     pub async fn until_stopped(self) -> Result<(), StartError> {

@@ -1,6 +1,7 @@
 //! The parts that every request uses, joined once by `assembly`.
 
 use crate::config::Config;
+use crate::http::events::Listeners;
 use crate::identity::Keys;
 use crate::metrics::Metrics;
 use crate::pipeline::Slots;
@@ -20,6 +21,7 @@ use gateway_inspection::redact::HashKey;
 use gateway_wire::Outbound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// One per process.
@@ -39,8 +41,12 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     pub alerts: Option<Alerts>,
     pub shutdown: Arc<Shutdown>,
+    /// Who listens to `/v1/events`.
+    pub listeners: Listeners,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
+    /// Since the Unix epoch.
+    pub started: Duration,
     /// Told apart in status answers where several replicas stand behind one address.
     pub replica: String,
 }

@@ -23,6 +23,8 @@
 //! | [`prometheus`] | the dashboard and the alert rules that are made of them |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
+//! | [`events`] | what changes, told as it changes |
+//! | [`dashboard`] | the operators' page in a real browser |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`sdk_anthropic`] | Anthropic's own |
@@ -40,10 +42,12 @@ mod budgets;
 mod client;
 mod config;
 mod count_tokens;
+mod dashboard;
 mod deploy;
 mod dialects;
 mod embeddings;
 mod endings;
+mod events;
 mod exposition;
 mod fallback;
 mod full_disk;
