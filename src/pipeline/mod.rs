@@ -272,7 +272,7 @@ fn restored(calling: &mut Calling, events: Vec<Event>) -> Result<Whole, Failure>
             for event in events {
                 restoring.event(event, &mut |event| whole.add(event))?;
             }
-            calling.inspected.withheld(restoring.withheld());
+            calling.inspected.restored(&restoring);
         }
     }
     Ok(whole)
