@@ -12,7 +12,7 @@ use crate::identity::Principal;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
 use bytes::Bytes;
-use gateway_actors::audit::Audit;
+use gateway_actors::audit::{Audit, AuditError};
 use gateway_core::audit::{Record, RequestRecord};
 use gateway_core::clock::Clock;
 use gateway_core::fault::Fault;
@@ -206,8 +206,15 @@ impl Exchange {
     /// answer has been made, and goes out.
     pub async fn finish(&mut self) {
         let Some((record, slot)) = self.closed() else { return };
-        if let Err(error) = self.audit.record_holding(record, slot).await {
-            log::warn!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
+        match self.audit.record_holding(record, slot).await {
+            Ok(_) => {}
+            // Told once, not for each request.
+            Err(error @ AuditError::Unwritable) => {
+                log::debug!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
+            }
+            Err(error @ (AuditError::Late | AuditError::Full)) => {
+                log::warn!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
+            }
         }
     }
 
