@@ -116,6 +116,7 @@ async fn each_record_reaches_every_sink_though_the_process_is_killed() {
 }
 
 /// `SIEM_AWAY_S=600` makes it ten minutes (docs/performance.md).
+#[expect(clippy::disallowed_methods, reason = "a switch of this test's own")]
 fn away() -> Duration {
     let told = std::env::var("SIEM_AWAY_S").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(told.unwrap_or(30))
@@ -142,7 +143,6 @@ async fn load(gateway: &Gateway, time: Duration) -> (u64, Duration) {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "its figures are for docs/performance.md")]
 async fn a_siem_that_is_away_holds_nobody_up() {
     let state = State::new();
     let siem = a_siem();
