@@ -20,6 +20,10 @@ impl State {
         State(path)
     }
 
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     pub fn setup(&self) -> Setup {
         Setup::new().env("GATEWAY_STATE_DIR", self.0.display())
     }

@@ -12,6 +12,8 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`limits`] | limits set on the command line; who was told to come back later |
+//! | [`chaos`] | three gateways on one Redis while processes die: the bill keeps to the limit |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
@@ -25,6 +27,7 @@
 
 mod audit;
 mod budgets;
+mod chaos;
 mod client;
 mod config;
 mod dialects;
@@ -33,6 +36,7 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod limits;
 mod personal_data;
 mod pings;
 mod records;
