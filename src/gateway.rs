@@ -1,11 +1,10 @@
 //! The parts that every request uses, joined once by `assembly`.
 
-use crate::budget::Settlements;
 use crate::config::Config;
 use crate::identity::Keys;
 use crate::pipeline::Slots;
 use gateway_actors::audit::Audit;
-use gateway_actors::budget::Budget;
+use gateway_actors::budget::{Budget, Settlements};
 use gateway_actors::provider::{Client, Provider};
 use gateway_actors::scanner::Scanner;
 use gateway_actors::supervision::Tasks;

@@ -123,6 +123,8 @@ async fn serve(
     }
     let socket = request.conn_data::<Connection>().map(|connection| connection.0.clone());
     if ask.delivery == Delivery::Json {
+        let made = answer(&ask);
+        visit.bills(made.input_tokens, made.visible_tokens + made.reasoning_tokens);
         whole(provider, &ask, &verdict, serial, visit, socket)
     } else {
         stream(provider, &ask, &verdict, serial, visit, socket)
@@ -199,7 +201,10 @@ fn stream(
     mut visit: Visit,
     socket: Option<Rc<Socket>>,
 ) -> HttpResponse {
-    let frames = dialect::frames(provider, ask, &answer(ask), serial);
+    let answer = answer(ask);
+    let frames = dialect::frames(provider, ask, &answer, serial);
+    let bytes = frames.iter().map(|frame| frame.bytes.len()).sum();
+    visit.makes(answer.input_tokens, answer.visible_tokens + answer.reasoning_tokens, bytes);
     let steps = playback::stream_steps(frames, verdict, dialect::error_frame(provider));
     visit.streams();
     head(provider, 200, content_type(provider, ask, verdict), serial)

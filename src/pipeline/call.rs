@@ -164,7 +164,7 @@ impl Calling {
     async fn reserve(&self, index: usize, exchange: &mut Exchange) -> Result<(), &'static str> {
         let bound = self.bound(index);
         admit::raise(&self.gateway, exchange, &bound).await?;
-        exchange.bill.begins(self.under_way(index, bound), index > 0);
+        exchange.bill.begins(self.under_way(index, bound));
         Ok(())
     }
 

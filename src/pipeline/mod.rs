@@ -104,6 +104,7 @@ pub async fn walk(
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
         exchange.note(|record| record::asked(record, gateway, &asked));
         let plan = plan(gateway, dialect, &asked)?;
+        admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
             exchange.note(|record| record::searched(record, summary));

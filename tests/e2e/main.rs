@@ -13,6 +13,8 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`limits`] | limits set on the command line; who was told to come back later |
+//! | [`chaos`] | three gateways on one Redis while processes die: the bill keeps to the limit |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`full_disk`] | no room for the trail |
 //! | [`config`] | the command line and mistakes in the configuration |
@@ -30,6 +32,7 @@
 
 mod audit;
 mod budgets;
+mod chaos;
 mod client;
 mod config;
 mod deploy;
@@ -41,6 +44,7 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod limits;
 mod messages;
 mod personal_data;
 mod pings;

@@ -55,7 +55,7 @@ pub use outbox::Outbox;
 pub use reader::Entry;
 pub use recent::{Found, Page, Place, Query, StatusFilter};
 pub use retention::Retention;
-pub use shared::Trouble;
+pub use shared::{Behind, Trouble};
 pub use status::Status;
 pub use tail::Tail;
 pub use verify::verify;
@@ -228,7 +228,7 @@ impl Audit {
     ///
     /// # Errors
     /// As for [`Audit::record`].
-    pub fn record_holding<S: Send + 'static>(
+    pub fn record_holding<S: Behind>(
         &self,
         record: Record,
         slot: S,
@@ -249,7 +249,7 @@ impl Audit {
     }
 
     /// Queues a record with its slot, for who can't wait: a `Drop`.
-    pub fn record_detached(&self, record: Record, slot: impl Send + 'static) {
+    pub fn record_detached(&self, record: Record, slot: impl Behind) {
         let waiting = Waiting { body: record.body(), done: None, slot: Box::new(slot) };
         // What finds no room is counted, and told.
         self.push(waiting).ok();

@@ -55,18 +55,29 @@ impl Trouble {
 pub(super) struct Waiting {
     pub body: Body,
     pub done: Option<oneshot::Sender<Written>>,
-    /// Given back when it is written.
-    pub slot: Box<dyn Send>,
+    /// Told, or dropped, when it is written.
+    pub slot: Box<dyn Behind>,
 }
 
 impl Waiting {
-    /// Its request goes on without it.
+    /// Its request goes on without it, and is settled: what goes along with it is dropped untold.
     fn let_go(&mut self) {
         // In this order: who is told has its slot back.
         self.slot = Box::new(());
         self.done = None;
     }
 }
+
+/// What goes along with a record until it is written. Dropped untold where it need not wait for that any more.
+pub trait Behind: Send + 'static {
+    /// The record is in the trail, under this number.
+    fn written(self: Box<Self>, _seq: u64) {}
+}
+
+impl Behind for () {}
+
+/// A slot that is shared: given back by its drop.
+impl<T: Send + Sync + 'static> Behind for Arc<T> {}
 
 impl AsRef<Body> for Waiting {
     fn as_ref(&self) -> &Body {
@@ -211,7 +222,7 @@ impl Shared {
     pub(super) fn answer(&self, batch: &mut Vec<Waiting>, first_seq: u64) {
         self.queued.fetch_sub(batch.len(), Ordering::AcqRel);
         for (Waiting { done, slot, .. }, seq) in batch.drain(..).zip(first_seq..) {
-            drop(slot);
+            slot.written(seq);
             if let Some(done) = done {
                 // Who no longer waits was told that the record is late.
                 done.send(Written { seq }).ok();

@@ -5,7 +5,9 @@
 //! | `actor` | the queue in front of the ledger: what waits goes together, under a deadline and a breaker |
 //! | `messages` | what the actor is told |
 //! | `leases` | what this replica holds open, renewed while somebody holds it |
+//! | `pauses` | who was told to come back later |
 //! | `reaper` | chores: renew, reap, look at the store, announce again after it changed its role |
+//! | `settlements` | settles on their way, each sent by its record's ack |
 //! | `cursor` | settles again from the durable records until the ledger has answered |
 //! | `allowance` | what may be served while the ledger is away, if anything |
 //! | `embedded` | the ledger that a lone gateway keeps |
@@ -17,7 +19,9 @@ mod cursor;
 pub mod embedded;
 mod leases;
 mod messages;
+mod pauses;
 mod reaper;
+mod settlements;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -37,13 +41,15 @@ use gateway_core::money::NanoUsd;
 
 pub use actor::StoreState;
 pub use allowance::{Allowance, AllowanceError, Unclosed};
-pub use cursor::{Cursor, Outbox, Position};
+pub use cursor::Cursor;
 pub use leases::Hold;
+pub use settlements::{Due, Settlements};
 
 use crate::supervision::{Mailbox, SendError, Vitals};
 use actor::{BudgetActor, Post};
 use leases::{Held, Leases};
 use messages::{Drain, Question};
+use pauses::Pauses;
 
 /// What a caller waits for the ledger. Past it the answer is no.
 pub const DEADLINE: Duration = Duration::from_millis(250);
@@ -65,6 +71,9 @@ pub trait Neighbours: Send + Sync + 'static {
     /// The configuration's limits of that team, for thresholds.
     fn limits(&self, team: &TeamId) -> Limits;
 
+    /// The configuration's rates of each key of that team.
+    fn key_rates(&self, team: &TeamId) -> Rates;
+
     /// A threshold was crossed; told once.
     fn alert(&self, team: &TeamId, alert: &Alert);
 
@@ -76,8 +85,11 @@ pub trait Neighbours: Send + Sync + 'static {
         gone: &'a [Interrupted],
     ) -> Pending<'a, Vec<ReservationId>>;
 
-    /// The store may have lost what it acknowledged last: the cursor over the records goes back 60 s.
-    fn rewind(&self);
+    /// Writes an `interrupted` record of what was served without the ledger before a crash.
+    fn unclosed<'a>(&'a self, gone: &'a Unclosed) -> Pending<'a, std::io::Result<()>>;
+
+    /// The store may have lost what it acknowledged within `by` of now: the cursor over the records goes back.
+    fn rewind(&self, by: Duration);
 }
 
 /// The handle of the budgets; workers clone it.
@@ -86,6 +98,7 @@ pub struct Budget {
     mailbox: Mailbox<BudgetActor>,
     ledger: Arc<dyn Ledger>,
     leases: Leases,
+    pauses: Pauses,
     outage: Outage,
     state: actor::Published,
     clock: Arc<dyn Clock>,
@@ -144,7 +157,7 @@ impl Budget {
         };
         let mailbox =
             Mailbox::start("budget", QUEUE, control, clock.clone(), move || BudgetActor::new(post.clone()));
-        Budget { mailbox, ledger, leases, outage, state, clock }
+        Budget { mailbox, ledger, leases, pauses: Pauses::default(), outage, state, clock }
     }
 
     /// Rate limits and reservation together. The hold is renewed while it lives: it goes along with the
@@ -157,7 +170,10 @@ impl Budget {
                 Ok(Admitted::Granted { granted, hold: self.leases.hold(held) })
             }
             Ok(Answer::Admit(Admission::Refused(refused))) => Ok(Admitted::Refused(refused)),
-            Ok(Answer::Admit(Admission::RateLimited(limited))) => Ok(Admitted::RateLimited(limited)),
+            Ok(Answer::Admit(Admission::RateLimited(limited))) => {
+                self.pauses.note(&admit.team, &admit.key, &limited, self.clock.now());
+                Ok(Admitted::RateLimited(limited))
+            }
             Ok(_) => Err(BudgetError::Void),
             Err(BudgetError::Unavailable { retry_after }) => match &self.outage {
                 Outage::Deny => Err(BudgetError::Unavailable { retry_after }),
@@ -168,6 +184,12 @@ impl Budget {
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// What [`Budget::admit`] told this key a moment ago, and would tell it again. Costs an atomic load where nobody
+    /// was told.
+    pub fn paused(&self, team: &TeamId, key: &KeyId) -> Option<RateLimited> {
+        self.pauses.of(team, key, self.clock.now())
     }
 
     /// The same reservation for all attempts together, before the next one is made.
@@ -215,6 +237,7 @@ impl Budget {
         limits: Limits,
         word: Option<Override>,
     ) -> Result<Status, BudgetError> {
+        self.pauses.forget(&team);
         match self.ask(Op::Override { team, limits, word }).await? {
             Answer::Override(status) => Ok(*status),
             _ => Err(BudgetError::Void),
