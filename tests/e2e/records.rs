@@ -1,15 +1,19 @@
 //! The audit trail of requests: one record of each, whichever way it ends.
 
-use crate::client::{Delivery, Dialect, Reply};
+use crate::client::{Delivery, Dialect, Reply, http};
 use crate::gateway::{ADMIN_KEY, Gateway, Setup, eventually};
 use gateway_simulator::{Failure, Point, Provider, Rule};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// What is recorded, newest first.
+/// What is recorded, newest first; of a pair, first of the one, then of the other: each keeps its own trail.
 pub async fn records(gateway: &Gateway) -> Vec<Value> {
-    let asked = gateway.anonymous(Method::GET, "/v1/audit/recent?limit=1000").header("x-api-key", ADMIN_KEY);
-    Reply::of(asked).await.json()["entries"].as_array().expect("entries").clone()
+    let mut all = Vec::new();
+    for url in gateway.urls("/v1/audit/recent?limit=1000") {
+        let reply = Reply::of(http().get(url).header("x-api-key", ADMIN_KEY)).await;
+        all.extend(reply.json()["entries"].as_array().expect("entries").clone());
+    }
+    all
 }
 
 /// The one record of a request, once it is there.
@@ -98,4 +102,40 @@ async fn a_caller_that_leaves_is_recorded() {
     let all = records(&gateway).await;
     assert_eq!((&all[0]["outcome"], &all[0]["status"]), (&json!("cancelled"), &json!(499)), "{all:?}");
     assert_eq!(all.len(), 1);
+}
+
+#[tokio::test]
+async fn a_trace_is_kept_and_passed_on_and_no_text_with_it() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const SPAN: &str = "00f067aa0ba902b7";
+    let gateway = Gateway::start().await;
+    let parent = format!("00-{TRACE}-{SPAN}-01");
+    for (case, sent, passed) in [
+        ("a trace", Some(&*parent), Some(&*parent)),
+        ("none", None, None),
+        ("text", Some("mArKeR"), None),
+        ("text behind", Some(&*format!("{parent}-mArKeR")), None),
+        ("a newer version, text behind", Some(&*format!("cc{}-mArKeR", &parent[2..])), Some(&*parent)),
+    ] {
+        for (dialect, delivery) in crate::client::WAYS {
+            let body = dialect.ask("gpt-4o", "say: hello", delivery);
+            let mut request = gateway.request(Method::POST, dialect.path()).header("tracestate", "mArKeR=1");
+            if let Some(sent) = sent {
+                request = request.header("traceparent", sent);
+            }
+            let reply = Reply::of(request.json(&body)).await;
+            assert_eq!(reply.status, 200, "{case}: {}", reply.text());
+            let record = record(&gateway, reply.header("x-request-id")).await;
+            let ids = passed.map(|_| (TRACE, SPAN)).unzip();
+            assert_eq!((record["trace_id"].as_str(), record["span_id"].as_str()), ids, "{case}: {record}");
+            let call = gateway.faults().requests().pop().expect("a call");
+            let header = |name: &str| call.headers.iter().find(|(known, _)| known == name);
+            assert_eq!(header("traceparent").map(|(_, value)| value.as_str()), passed, "{case}");
+            assert!(header("tracestate").is_none(), "{case}");
+        }
+    }
+    gateway.until_idle().await;
+    let log = gateway.stop().await.log;
+    assert!(log.contains(TRACE), "{log}");
+    assert!(!log.contains("mArKeR"), "{log}");
 }

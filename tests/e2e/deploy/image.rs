@@ -21,8 +21,9 @@ const INSIDE: &str = r#"
 set -e
 mount --bind "$0" "$0"
 mount -t tmpfs -o mode=0750 state "$0/var/lib/ai-gateway"
-if [ "$RUN_AS" != 0 ]; then chown "$RUN_AS:$RUN_AS" "$0/var/lib/ai-gateway"; fi
 mount -o remount,bind,ro "$0"
+[ "$RUN_AS" != 0 ] || exec chroot "$0" /usr/bin/ai-gateway "$@"
+chown "$RUN_AS:$RUN_AS" "$0/var/lib/ai-gateway"
 exec chroot --userspec="$RUN_AS:$RUN_AS" "$0" /usr/bin/ai-gateway "$@"
 "#;
 

@@ -5,6 +5,7 @@
 mod chart;
 mod compose;
 mod image;
+mod page;
 mod unit;
 
 use crate::sdk::{environment, succeeded};
@@ -52,7 +53,7 @@ fn answer(command: &mut Command, input: &str) -> Value {
 
 fn fed(command: &mut Command, input: &str) -> Output {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = piped.spawn().expect("the environment has a python");
+    let mut child = piped.spawn().unwrap_or_else(|error| panic!("{error}: {piped:?}"));
     let mut pipe = child.stdin.take().expect("piped");
     let input = input.to_owned();
     // Beside the reading, so that neither waits for the other.

@@ -32,6 +32,18 @@ fn systemd_takes_the_unit_as_it_is() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("ProtectHme"), "a key that is none is found");
 }
 
+/// What docs/operations.md has for keys in files of their own.
+#[test]
+fn systemd_takes_the_page_s_drop_in_too() {
+    let page = read("docs/operations.md");
+    let drop_in = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a drop-in");
+    let output = systemd_analyze(&["verify"], &format!("{}\n{drop_in}", unit()));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{drop_in}");
+    succeeded(output, drop_in);
+    let settings = drop_in.lines().filter_map(|line| line.strip_prefix("Environment="));
+    all_documented("docs/operations.md", settings.filter_map(|pair| pair.split('=').next()));
+}
+
 #[test]
 fn little_is_left_open() {
     let security = ["security", "--offline=yes", "--no-pager", "--threshold", MOST_EXPOSED];
