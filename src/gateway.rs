@@ -2,7 +2,9 @@
 
 use crate::config::Config;
 use crate::identity::Keys;
+use crate::metrics::Metrics;
 use crate::pipeline::Slots;
+use gateway_actors::alerts::Alerts;
 use gateway_actors::audit::Audit;
 use gateway_actors::budget::{Budget, Settlements};
 use gateway_actors::provider::{Client, Provider};
@@ -32,7 +34,9 @@ pub struct Gateway {
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,
-    pub shutdown: Shutdown,
+    pub metrics: Arc<Metrics>,
+    pub alerts: Option<Alerts>,
+    pub shutdown: Arc<Shutdown>,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
     /// Told apart in status answers where several replicas stand behind one address.

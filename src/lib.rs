@@ -10,6 +10,7 @@
 //! | [`http`] | the door |
 //! | [`identity`] | who calls |
 //! | [`config`] | what was configured |
+//! | [`metrics`] | what operators measure |
 //! | [`state`] | what is kept in the state directory |
 //! | [`logging`] | how lines are written |
 //! | [`demo`] | the gateway on simulated upstreams |
@@ -23,5 +24,6 @@ pub mod gateway;
 pub mod http;
 pub mod identity;
 pub mod logging;
+pub mod metrics;
 pub mod pipeline;
 pub mod state;

@@ -5,6 +5,7 @@
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
 //! | [`audit`] | the newest audit records |
+//! | [`metrics`] | what Prometheus reads |
 //! | [`budgets`], [`usage`], [`estimate`] | what teams may spend, what they used, what a request would cost |
 //! | [`pages`] | the description of the API and its page, offline |
 //! | `openapi` | what that description says |
@@ -19,6 +20,7 @@ pub mod error;
 pub mod estimate;
 pub mod inference;
 mod limits;
+pub mod metrics;
 mod openapi;
 pub mod operations;
 pub mod pages;
@@ -36,6 +38,7 @@ use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::header::{ALLOW, HOST, HeaderValue};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Route};
+use gateway_wire::anthropic_messages::AnthropicMessages;
 use gateway_wire::native::Native;
 use gateway_wire::openai_chat::OpenAiChat;
 use std::sync::LazyLock;
@@ -67,9 +70,10 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 16] {
+fn endpoints() -> [Endpoint; 18] {
     [
         post("/v1/chat/completions", inference::chat_completions),
+        post("/v1/messages", inference::messages),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
         post("/v1/estimate", estimate::answer),
@@ -85,6 +89,7 @@ fn endpoints() -> [Endpoint; 16] {
         get("/health", operations::health),
         get("/health/live", operations::live),
         get("/health/ready", operations::ready),
+        get("/metrics", metrics::metrics),
     ]
 }
 
@@ -109,6 +114,7 @@ fn envelope(path: &str) -> &'static dyn gateway_wire::Inbound {
     match path {
         "/v1/chat/completions" | "/v1/embeddings" => &OpenAiChat,
         path if path.starts_with("/v1/models") => &OpenAiChat,
+        path if path.starts_with("/v1/messages") => &AnthropicMessages,
         _ => &Native,
     }
 }
@@ -147,7 +153,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 16]> =
+static SERVED: LazyLock<[(&str, &str); 18]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

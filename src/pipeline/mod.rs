@@ -8,16 +8,19 @@
 //! | [`receive`] | the body, bounded in bytes and time |
 //! | `inspect`, `analyze` | personal data and secrets taken out; another engine asked for them |
 //! | `admit` | the budget's leave, before anything is sent |
+//! | `attempts` | what was tried |
 //! | `call` | candidates tried in order, until one answers |
 //! | `live` | the upstream's half of a stream, its opening frames held until content |
 //! | `record` | what the audit trail is told |
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
 //! | [`stream`] | a stream on its way to the caller |
+//! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | [`failure`] | why a request got no answer |
 
 mod admit;
 mod analyze;
+mod attempts;
 mod call;
 mod estimate;
 mod exchange;
@@ -29,6 +32,7 @@ mod record;
 mod restore;
 mod settle;
 mod stream;
+mod trace;
 
 pub use call::Told;
 pub use estimate::{Estimate, Estimated, Refusal, estimate};
@@ -52,7 +56,7 @@ use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
 use settle::Consumed;
 use std::sync::Arc;
-use std::time::Duration;
+use trace::TraceParent;
 
 /// A caller's dialect: its codec, and what it allows the plan.
 #[derive(Clone, Copy)]
@@ -86,22 +90,24 @@ pub async fn walk(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Served, Failure> {
-    let principal = gateway.keys.identify(Credentials::from_headers(request.headers())?)?;
+    let principal = known(gateway, request.headers())?;
     let may = principal.scopes.allow(Scopes::INFER);
     let mut exchange = open(gateway, id, principal, request)?;
+    exchange.trace = TraceParent::of(request.headers());
     if !may {
         return Err(ended(exchange, Failure::Forbidden).await);
     }
     if let Err(unwritable) = gateway.audit.accepting() {
         log::error!("a request is refused: {unwritable}");
         exchange.unrecorded();
+        gateway.metrics.unrecorded();
         return Err(Failure::Unrecordable);
     }
     let prepared = async {
         receive::check_media_type(request.headers())?;
-        let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
+        let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-        exchange.note(|record| record::asked(record, gateway, asked.model.as_deref()));
+        exchange.note(|record| record::asked(record, gateway, &asked));
         let plan = plan(gateway, dialect, &asked)?;
         admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
@@ -120,25 +126,13 @@ pub async fn walk(
         return Err(ended(exchange, failure).await);
     }
     if !stream {
-        return tokio::select! {
-            biased;
-            served = answer(calling, exchange, dialect) => served,
-            // With the answer its call is cut: the guard drains for as long as the grace lasts.
-            () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
-        };
+        return answer(calling, exchange, dialect).await;
     }
     exchange.streams();
     let opening =
         Opening { request_id: id.to_owned(), created: exchange.started_unix.as_secs(), include_usage };
     let encoder = dialect.codec.stream(opening);
-    let patient = stream::within_patience(stream::search(calling, exchange));
-    let found = tokio::select! {
-        biased;
-        found = patient => found,
-        // With the search its attempt is cancelled, and its exchange ends.
-        () = gateway.shutdown.grace_over() => return Err(Failure::Stopping),
-    };
-    match found {
+    match stream::within_patience(stream::search(calling, exchange)).await {
         Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
             let told = calling.told(&exchange, None);
             Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
@@ -158,8 +152,14 @@ pub async fn body(gateway: &Gateway, headers: &HeaderMap, payload: &mut Payload)
 
 /// Proves who calls, and that they may.
 pub fn identify(gateway: &Gateway, headers: &HeaderMap, needs: Scopes) -> Result<Principal, Failure> {
-    let principal = gateway.keys.identify(Credentials::from_headers(headers)?)?;
+    let principal = known(gateway, headers)?;
     if principal.scopes.allow(needs) { Ok(principal) } else { Err(Failure::Forbidden) }
+}
+
+/// Who calls. Whoever shows no valid key is counted.
+fn known(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal, Failure> {
+    let found = Credentials::from_headers(headers).and_then(|shown| gateway.keys.identify(shown));
+    Ok(found.inspect_err(|_| gateway.metrics.unauthenticated())?)
 }
 
 /// A request that gets no slot is recorded all the same.
@@ -170,20 +170,18 @@ fn open(
     request: &HttpRequest,
 ) -> Result<Exchange, Failure> {
     let record = record::begun(gateway, id, &principal, request);
-    let refused = |failure: Failure| {
-        if let Some(mut record) = record.clone() {
-            record::failed(&mut record, &failure);
-            record::ended(&mut record, Ending::Failed(error::status(&failure)), Duration::ZERO);
-            gateway.audit.record_detached(Record::Request(record), ());
-        }
-        failure
+    let failure = if gateway.shutdown.has_begun() {
+        Failure::Stopping
+    } else if let Some(slot) = gateway.slots.take() {
+        return Ok(Exchange::open(gateway, id.to_owned(), principal, slot, record));
+    } else {
+        Failure::Overloaded
     };
-    if gateway.shutdown.has_begun() {
-        return Err(refused(Failure::Stopping));
+    if let Some(mut record) = record {
+        record::refused(&mut record, &failure);
+        gateway.audit.record_detached(Record::Request(record), ());
     }
-    let (slots, clock) = (&gateway.slots, &gateway.clock);
-    Exchange::open(id.to_owned(), principal, slots, clock, &gateway.audit, record.clone())
-        .ok_or_else(|| refused(Failure::Overloaded))
+    Err(failure)
 }
 
 fn decode(
@@ -220,7 +218,6 @@ fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candid
 /// A JSON answer: the events of a stream in one piece.
 async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
     let (mut exchange, result) = calling.first(exchange, call::whole).await;
-    exchange.note(|record| record::served(record, &calling, result.is_ok()));
     let events = match result {
         Ok(events) => events,
         Err(failure) => return Err(ended(exchange, failure).await),
@@ -233,7 +230,7 @@ async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect)
     };
     let body = dialect.codec.answer(&whole, &calling.facts(&exchange, &charge));
     let told = calling.told(&exchange, Some(charge.cost));
-    exchange.note(|record| record::served(record, &calling, true));
+    exchange.note(|record| record::restored(record, &calling.inspected));
     exchange.ends(Ending::Answered);
     exchange.finish().await;
     Ok(Served::Whole { body, told })

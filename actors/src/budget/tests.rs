@@ -453,6 +453,7 @@ fn start(folder: &Folder) -> Audit {
         most_queued: 1_000,
         patience: Duration::from_secs(5),
         sinks: Vec::new(),
+        replicas: None,
     };
     Audit::start(settings, Arc::new(RealDisk), TestClock::shared(), Arc::new(NoDice)).unwrap()
 }

@@ -126,7 +126,7 @@ fn what_ends_under_way_costs_what_was_seen() {
     {
         let mut bill = opened();
         bill.begins(gpt(stream));
-        bill.saw(&Usage::NONE, 7);
+        bill.sees(&Event::Text { choice: 0, text: Text::new("seven b") });
         assert_eq!(settled(&mut bill, Outcome::Cancelled).map(|settle| settle.cost.0), Some(want), "{case}");
     }
     let mut bill = opened();
