@@ -4,7 +4,7 @@
 use crate::budget::House;
 use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
-use crate::http;
+use crate::http::{self, events::Listeners};
 use crate::identity::Keys;
 use crate::metrics::Metrics;
 use crate::metrics::places::Places;
@@ -113,6 +113,15 @@ pub struct Serving {
 
 /// Checks all that can be checked without opening a port.
 pub fn router(config: &Config) -> Result<Router, StartError> {
+    Router::new(upstreams_of(config), config.catalog()).map_err(StartError::Routing)
+}
+
+/// The same of embeddings.
+pub fn embeddings_router(config: &Config) -> Result<Router, StartError> {
+    Router::of_embeddings(upstreams_of(config), config.catalog()).map_err(StartError::Routing)
+}
+
+fn upstreams_of(config: &Config) -> Vec<routing::Upstream> {
     let upstreams = config.upstreams.iter().map(|upstream| routing::Upstream {
         name: upstream.name.clone(),
         kind: upstream.kind,
@@ -124,7 +133,7 @@ pub fn router(config: &Config) -> Result<Router, StartError> {
             .collect(),
         region: upstream.region.clone(),
     });
-    Router::new(upstreams.collect(), config.catalog()).map_err(StartError::Routing)
+    upstreams.collect()
 }
 
 /// Makes every part and opens the port. Must be called within an actix system.
@@ -133,7 +142,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dice: Arc<dyn Dice> = Arc::new(SystemDice);
     let control = Arbiter::new();
-    let router = router(&config)?;
+    let (router, embeddings) = (router(&config)?, embeddings_router(&config)?);
     let upstreams = config
         .upstreams
         .iter()
@@ -166,10 +175,13 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         alerts,
         keys,
         router,
+        embeddings,
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
         shutdown: Arc::new(Shutdown::default()),
+        listeners: Listeners::default(),
+        started: clock.unix(),
         replica,
         clock,
         dice,
@@ -442,6 +454,11 @@ fn tls(files: &config::TlsFiles) -> Result<rustls::ServerConfig, StartError> {
 }
 
 impl Serving {
+    /// For what runs beside the server until it stops: tasks are waited for.
+    pub fn parts(&self) -> (Data<Gateway>, Tasks) {
+        (self.gateway.clone(), self.tasks.clone())
+    }
+
     /// Serves until SIGTERM or SIGINT, then leaves in order: new work is refused, open exchanges have their
     /// grace, then streams end with an error event, connections close, and actors hear what is queued.
     pub async fn until_stopped(self) -> Result<(), StartError> {

@@ -316,6 +316,11 @@ impl Audit {
         Outbox::open(self.shared.clone(), name)
     }
 
+    /// The number of the last line that was written; 0 before the first.
+    pub fn last_seq(&self) -> u64 {
+        self.shared.durable.written_mark().last.seq
+    }
+
     /// Of the actor alone.
     pub fn vitals(&self) -> Vitals {
         self.mailbox.vitals()
