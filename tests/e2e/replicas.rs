@@ -24,7 +24,7 @@ const PAIRS: &str = "E2E_PAIRS";
 const SUITES: [&str; 3] = ["budgets::", "records::", "audit::"];
 const LEAST: usize = 12;
 /// About one process, its files and its own store.
-const OF_ONE: [&str; 7] = [
+const OF_ONE: [&str; 8] = [
     "shared_budgets::",
     "budgets::what_was_spent_outlives_a_kill",
     "audit::each_deed_is_named_with_its_place",
@@ -32,6 +32,8 @@ const OF_ONE: [&str; 7] = [
     "audit::a_trail_is_verified_and_a_tampered_one_is_not",
     "audit::one_process_keeps_a_trail",
     "audit::records_are_exported",
+    // Starts two of its own.
+    "audit::replicas_show_each_other_their_newest_records",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "how a test run tells the tests that it starts")]

@@ -42,6 +42,7 @@ fn without_any_one_rule_something_breaks() {
         ("raise to a total", Rules { raise_to_total: false, ..Rules::ALL }),
         ("renew never creates", Rules { renew_never_creates: false, ..Rules::ALL }),
         ("raise only what is open", Rules { raise_only_open: false, ..Rules::ALL }),
+        ("a raise has to fit", Rules { raise_has_to_fit: false, ..Rules::ALL }),
         ("unreserved is kept", Rules { unreserved_is_kept: false, ..Rules::ALL }),
     ] {
         let broken = broken_by(rules, 60_000);
