@@ -322,7 +322,7 @@ impl Gateway {
 
     /// Of the process.
     pub fn pid(&self) -> u32 {
-        self.process.child.id()
+        self.replicas[0].process.child.id()
     }
 
     /// Sends SIGTERM, and does not wait.

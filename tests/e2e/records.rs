@@ -1,6 +1,6 @@
 //! The audit trail of requests: one record of each, whichever way it ends.
 
-use crate::client::{Delivery, Dialect, Reply};
+use crate::client::{Delivery, Dialect, Reply, http};
 use crate::gateway::{ADMIN_KEY, Gateway, Setup, eventually};
 use gateway_simulator::{Failure, Point, Provider, Rule};
 use reqwest::Method;
