@@ -3,7 +3,7 @@
 mod audit;
 
 use crate::config::{Config, Environment};
-use crate::{assembly, demo, logging};
+use crate::{assembly, demo, guards, logging};
 use audit::AuditCommand;
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -26,7 +26,11 @@ enum Command {
     /// Serve callers (the default).
     Serve,
     /// Serve on simulated providers: no account and no key needed.
-    Demo,
+    Demo {
+        /// Callers of its own, so that the dashboard has something to show.
+        #[arg(long)]
+        traffic: bool,
+    },
     /// Check the configuration, list every mistake, open no port.
     Check,
     /// Check, read or export the audit trail.
@@ -41,7 +45,10 @@ pub fn run() -> ExitCode {
     let file = arguments.config.as_deref();
     let result = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(&environment, file),
-        Command::Demo => demo::run(environment, file),
+        Command::Demo { traffic } => {
+            let traffic = if traffic { demo::Traffic::Simulated } else { demo::Traffic::Own };
+            demo::run(environment, file, traffic)
+        }
         Command::Check => check(&environment, file),
         Command::Audit(command) => audit::run(command, &environment),
     };
@@ -61,6 +68,9 @@ fn serve(environment: &Environment, file: Option<&Path>) -> Outcome {
     let config = Config::load(environment, file)?;
     logging::start(&config.log);
     warn_of_absent_features(&config);
+    for line in guards::lines(&config) {
+        log::info!("{line}");
+    }
     actix_rt::System::new().block_on(async {
         let serving = assembly::start(config).await?;
         for address in &serving.addresses {
@@ -84,12 +94,13 @@ pub(crate) fn warn_of_absent_features(config: &Config) {
 fn check(environment: &Environment, file: Option<&Path>) -> Outcome {
     let config = Config::load(environment, file)?;
     let router = assembly::router(&config)?;
+    let embeddings = assembly::embeddings_router(&config)?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "the configuration is good: {} upstreams, {} routes",
         config.upstreams.len(),
-        router.models().count()
+        router.models().chain(embeddings.models()).count()
     )?;
     for upstream in &config.upstreams {
         let default = upstream.default_model.as_ref().map_or("none", |model| model.as_str());
@@ -97,6 +108,9 @@ fn check(environment: &Environment, file: Option<&Path>) -> Outcome {
     }
     for sink in &config.audit.sinks {
         writeln!(out, "  sink {}: {}", sink.name, sink.kind.word())?;
+    }
+    for line in guards::lines(&config) {
+        writeln!(out, "  {line}")?;
     }
     for name in &config.not_yet {
         writeln!(out, "  warning: {name} has no effect in this version")?;

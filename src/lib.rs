@@ -8,6 +8,7 @@
 //! | [`budget`] | what the budgets need of the rest |
 //! | [`pipeline`] | the walk |
 //! | [`http`] | the door |
+//! | [`guards`] | which guard covers which endpoint |
 //! | [`identity`] | who calls |
 //! | [`config`] | what was configured |
 //! | [`metrics`] | what operators measure |
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod gateway;
+pub mod guards;
 pub mod http;
 pub mod identity;
 pub mod logging;

@@ -8,6 +8,8 @@
 //! | [`metrics`] | what Prometheus reads |
 //! | [`budgets`], [`usage`], [`estimate`] | what teams may spend, what they used, what a request would cost |
 //! | [`pages`] | the description of the API and its page, offline |
+//! | [`events`] | what changes, told as it changes |
+//! | `dashboard` | the operators' page |
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
 //! | [`redact`] | what would be taken out of a text |
@@ -16,8 +18,10 @@
 
 pub mod audit;
 pub mod budgets;
+mod dashboard;
 pub mod error;
 pub mod estimate;
+pub mod events;
 pub mod inference;
 mod limits;
 pub mod metrics;
@@ -56,7 +60,7 @@ pub fn routes(config: &mut ServiceConfig, built_in_keys: bool) {
         .route("/health", guarded(web::head().to(operations::health)))
         .route("/health/live", guarded(web::head().to(operations::live)))
         .route("/health/ready", guarded(web::head().to(operations::ready)));
-    for (path, route) in pages::routes() {
+    for (path, route) in pages::routes().into_iter().chain(dashboard::routes()) {
         config.route(&path, guarded(route));
     }
     config.default_service(web::to(nothing_here));
@@ -70,17 +74,21 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 18] {
+fn endpoints() -> [Endpoint; 22] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/messages", inference::messages),
+        post("/v1/messages/count_tokens", inference::count_tokens),
+        post("/v1/embeddings", inference::embeddings),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
         post("/v1/estimate", estimate::answer),
         get("/v1/models", operations::models),
         get("/v1/models/{id:.+}", operations::model),
         get("/v1/providers/status", operations::providers_status),
+        get("/v1/events", events::events),
         get("/v1/audit/recent", audit::recent),
+        get("/v1/audit/status", audit::status),
         get("/v1/budget/{team}", budgets::one),
         Endpoint { path: "/v1/budget/{team}", method: "PUT", route: web::put().to(budgets::put) },
         Endpoint { path: "/v1/budget/{team}", method: "DELETE", route: web::delete().to(budgets::delete) },
@@ -153,7 +161,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 18]> =
+static SERVED: LazyLock<[(&str, &str); 22]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -11,8 +11,10 @@ use actix_web::http::header::{
 use actix_web::web::Payload;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
+use futures_util::Stream;
 use gateway_wire::Inbound;
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -32,7 +34,20 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// Bytes that the list of dropped fields may take in a header.
 const DROPPED_BYTES: usize = 1024;
 
-pub(super) fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpResponse {
+/// A walk's end, whichever it was.
+pub(super) fn ended(
+    walked: Result<Served, Failure>,
+    dialect: &dyn Inbound,
+    id: &str,
+    payload: Payload,
+) -> HttpResponse {
+    match walked {
+        Ok(walked) => served(walked, dialect, id),
+        Err(failure) => unread(failed(dialect, &failure, id), payload),
+    }
+}
+
+fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     identify(&mut response, dialect, id);
     match served {
@@ -43,6 +58,9 @@ pub(super) fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpRes
         Served::Stream { body, told } => {
             tell(&mut response, &told);
             event_stream(&mut response).streaming(body)
+        }
+        Served::Reckoned { body } => {
+            response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(body)
         }
         Served::Held { body } => {
             put(&mut response, STREAM, "held");
@@ -57,6 +75,16 @@ fn identify(response: &mut HttpResponseBuilder, dialect: &dyn Inbound, id: &str)
     if let Some(name) = dialect.id_header() {
         put(response, HeaderName::from_static(name), id);
     }
+}
+
+/// Events that are no answer of a model.
+pub(super) fn events<S>(gateway: &Gateway, body: S) -> HttpResponse
+where
+    S: Stream<Item = Result<Bytes, Infallible>> + 'static,
+{
+    let mut response = HttpResponse::Ok();
+    put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
+    event_stream(&mut response).streaming(body)
 }
 
 fn event_stream(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {

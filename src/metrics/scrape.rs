@@ -84,7 +84,7 @@ fn budgets(gateway: &Gateway, seen: Option<&Seen>, page: &mut Page) {
     let store = gateway.budget.store();
     let up = store.error.is_none() && store.term.is_some();
     page.family(&names::BUDGET_STORE_UP).sample(&[], Number::truth(up));
-    page.family(&names::SETTLEMENTS).sample(&[], Number::count(gateway.settlements.waiting()));
+    page.family(&names::SETTLEMENTS).sample(&[], Number::count(gateway.settlements.open()));
 }
 
 /// To a millionth.

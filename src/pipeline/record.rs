@@ -14,7 +14,6 @@ use gateway_core::conversation::Text;
 use gateway_core::finding::{Action, Summary};
 use gateway_core::routing::Route;
 use gateway_inspection::redact::Refused;
-use gateway_wire::Asked;
 use std::time::Duration;
 
 /// Header of a caller's own id of its request.
@@ -44,9 +43,14 @@ pub(super) fn begun(
 }
 
 /// A name that points at no route is the caller's own text, and stays out.
-pub(super) fn asked(record: &mut RequestRecord, gateway: &Gateway, asked: &Asked) {
-    let Some(model) = asked.model.as_deref() else { return };
-    let known = gateway.router.knows(asked.provider.as_deref(), model);
+pub(super) fn asked(
+    record: &mut RequestRecord,
+    gateway: &Gateway,
+    provider: Option<&str>,
+    model: Option<&str>,
+) {
+    let Some(model) = model else { return };
+    let known = gateway.router.knows(provider, model);
     record.model_requested = known.then(|| Named::cleaned(model));
 }
 

@@ -53,8 +53,12 @@ fn a_good_configuration_is_told_and_opens_no_port() {
     assert!(good.status.success(), "{}", good.err);
     let lines: Vec<_> = good.out.lines().collect();
     assert!(lines[0].starts_with("the configuration is good: 4 upstreams, "), "{}", good.out);
+    let (guards, others): (Vec<&str>, Vec<&str>) = lines[1..]
+        .iter()
+        .partition(|line| line.starts_with("  POST ") || line.starts_with("  personal data"));
+    assert_eq!(guards.len(), 6, "what covers each endpoint: {guards:#?}");
     assert_eq!(
-        lines[1..],
+        others,
         [
             "  anthropic: default model claude-opus-4-6",
             "  openai: default model gpt-4o",

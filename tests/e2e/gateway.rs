@@ -243,6 +243,11 @@ impl Gateway {
         child.wait().expect("it was killed");
     }
 
+    /// The address of the simulated providers.
+    pub fn simulator(&self) -> String {
+        self.simulator.url()
+    }
+
     /// What goes wrong with the providers, and what they have seen.
     pub fn faults(&self) -> Faults {
         self.simulator.faults()
@@ -320,7 +325,7 @@ impl Gateway {
         eventually(text, async || self.log().contains(text)).await;
     }
 
-    /// Of the process.
+    /// Of the process; of a pair, of the first.
     pub fn pid(&self) -> u32 {
         self.replicas[0].process.child.id()
     }

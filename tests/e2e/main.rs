@@ -9,6 +9,8 @@
 //! | [`pings`] | an upstream that is slow but alive |
 //! | [`shutdown`] | SIGTERM |
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
+//! | [`embeddings`], [`count_tokens`] | vectors and counts, to each provider that makes them |
+//! | [`matrix`] | every dialect, delivery and provider: leaks, money, the record |
 //! | [`messages`] | what is Anthropic's own: an agent's requests, thinking, its headers |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
@@ -21,6 +23,8 @@
 //! | [`prometheus`] | the dashboard and the alert rules that are made of them |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
+//! | [`events`] | what changes, told as it changes |
+//! | [`dashboard`] | the operators' page in a real browser |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`sdk_anthropic`] | Anthropic's own |
@@ -37,9 +41,13 @@ mod audit;
 mod budgets;
 mod client;
 mod config;
+mod count_tokens;
+mod dashboard;
 mod deploy;
 mod dialects;
+mod embeddings;
 mod endings;
+mod events;
 mod exposition;
 mod fallback;
 mod full_disk;
@@ -47,6 +55,7 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod matrix;
 mod messages;
 mod metrics;
 mod personal_data;

@@ -55,7 +55,7 @@ pub use outbox::Outbox;
 pub use reader::Entry;
 pub use recent::{Found, Page, Place, Query, StatusFilter};
 pub use retention::Retention;
-pub use shared::Trouble;
+pub use shared::{Behind, Trouble};
 pub use status::Status;
 pub use tail::Tail;
 pub use verify::verify;
@@ -237,7 +237,7 @@ impl Audit {
     ///
     /// # Errors
     /// As for [`Audit::record`].
-    pub fn record_holding<S: Send + 'static>(
+    pub fn record_holding<S: Behind>(
         &self,
         record: Record,
         slot: S,
@@ -257,7 +257,7 @@ impl Audit {
     }
 
     /// Queues a record with its slot, for who can't wait: a `Drop`.
-    pub fn record_detached(&self, record: Record, slot: impl Send + 'static) {
+    pub fn record_detached(&self, record: Record, slot: impl Behind) {
         self.observe(&record);
         let waiting = Waiting { body: record.body(), done: None, slot: Box::new(slot) };
         if self.push(waiting).is_err() {
@@ -314,6 +314,11 @@ impl Audit {
     /// Its cursor can't be read or written.
     pub fn outbox(&self, name: &str) -> io::Result<Outbox> {
         Outbox::open(self.shared.clone(), name)
+    }
+
+    /// The number of the last line that was written; 0 before the first.
+    pub fn last_seq(&self) -> u64 {
+        self.shared.durable.written_mark().last.seq
     }
 
     /// Of the actor alone.
