@@ -80,7 +80,6 @@ pub struct Metrics {
     /// In the order of [`FATES`].
     deliveries: Counts,
     standing: Standing,
-    started: Duration,
 }
 
 /// Words that stand in labels.
@@ -126,8 +125,7 @@ struct OfDoor {
 }
 
 impl Metrics {
-    /// `started` is now, since the Unix epoch.
-    pub fn new(places: Places, started: Duration) -> Metrics {
+    pub fn new(places: Places) -> Metrics {
         let words = Vocabulary {
             attempts: Words::new(MOST_WORDS),
             codes: Words::new(MOST_WORDS),
@@ -146,7 +144,6 @@ impl Metrics {
             unrecorded: AtomicU64::new(0),
             deliveries: Counts::new(FATES.len()),
             standing: Standing::default(),
-            started,
         }
     }
 
