@@ -1,7 +1,7 @@
 //! The only place where actors, clients, clock and dice are made and joined, and where they are taken
 //! apart again in order.
 
-use crate::budget::{House, Settlements, settle_unclosed};
+use crate::budget::House;
 use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
 use crate::http;
@@ -14,7 +14,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use gateway_actors::audit::disk::RealDisk;
 use gateway_actors::audit::{self, Audit};
-use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, store};
+use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, Settlements, store};
 use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
 use gateway_actors::scanner::{Scanner, ScannerSettings};
 use gateway_actors::supervision::Tasks;
@@ -53,6 +53,8 @@ const HEAD: Duration = Duration::from_secs(10);
 const CLOSING: Duration = Duration::from_secs(5);
 /// How long an answer waits for its record. Then it goes out: the record waits on.
 const RECORD: Duration = Duration::from_secs(5);
+/// A file grows beyond its limit (signal(7); the number on every system that this runs on).
+const SIGXFSZ: i32 = 25;
 /// How long the start waits for a look at the budget store.
 const LOOK: Duration = Duration::from_secs(1);
 /// In the state directory: what was served while the budget store was away.
@@ -97,7 +99,8 @@ pub struct Serving {
     pub addresses: Vec<SocketAddr>,
     gateway: Data<Gateway>,
     server: actix_web::dev::Server,
-    control: Arbiter,
+    /// Of the actors, and of the budgets' cursor over the audit trail.
+    arbiters: [Arbiter; 2],
     tasks: Tasks,
 }
 
@@ -143,9 +146,14 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     let audit = start_audit(&config, &replica, &clock, &dice)?;
     let settlements = Settlements::default();
     let ledger = open_ledger(&config, &control, &clock).await?;
-    let house =
-        House { budgets: config.budgets.clone(), audit: audit.clone(), replica: Named::cleaned(&replica) };
-    let budget = start_budget(ledger, house, &config, &settlements, &control, (&clock, &dice))?;
+    let house = House {
+        budgets: config.budgets.clone(),
+        audit: audit.clone(),
+        settlements: settlements.clone(),
+        replica: Named::cleaned(&replica),
+    };
+    let books = Arbiter::new();
+    let budget = start_budget(ledger, house, &config, [&control, &books], (&clock, &dice))?;
     let gateway = Data::new(Gateway {
         audit,
         budget,
@@ -156,7 +164,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
-        shutdown: Shutdown::default(),
+        shutdown: Arc::new(Shutdown::default()),
         replica,
         clock,
         dice,
@@ -164,7 +172,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     });
     let tasks = Tasks::default();
     let (server, addresses) = listen(&gateway, &tasks)?;
-    Ok(Serving { addresses, gateway, server, control, tasks })
+    Ok(Serving { addresses, gateway, server, arbiters: [control, books], tasks })
 }
 
 /// The analyzer's own gate, breaker and actor: it is one more thing that can fail.
@@ -237,6 +245,10 @@ fn start_audit(
         most_queued: config.listen.max_in_flight + SPARE_RECORDS,
         patience: RECORD,
         sinks: kept.sinks.clone(),
+        replicas: match &config.budgets.store {
+            BudgetStore::Redis { target, .. } => Some((**target).clone()),
+            BudgetStore::Embedded { .. } => None,
+        },
     };
     Ok(Audit::start(settings, Arc::new(RealDisk), Arc::clone(clock), Arc::clone(dice))?)
 }
@@ -278,26 +290,30 @@ fn start_budget(
     ledger: Arc<dyn Ledger>,
     house: House,
     config: &Config,
-    settlements: &Settlements,
-    control: &Arbiter,
+    [control, books]: [&Arbiter; 2],
     (clock, dice): (&Arc<dyn Clock>, &Arc<dyn Dice>),
 ) -> Result<Budget, StartError> {
+    let mut unclosed = Vec::new();
     let outage = match &config.budgets.store {
         BudgetStore::Redis { .. } if config.budgets.serve_without_store => {
             let path = config.state_dir.join(ALLOWANCE);
             let opened = std::fs::create_dir_all(&config.state_dir).and_then(|()| Allowance::open(&path));
-            let (allowance, unclosed) = opened.map_err(|source| StartError::Allowance { path, source })?;
-            let unclosed = unclosed.into_iter().map(|gone| settle_unclosed(&gone, &config.budgets));
-            unclosed.for_each(|settle| settlements.push(settle, None));
+            let (allowance, left) = opened.map_err(|source| StartError::Allowance { path, source })?;
+            unclosed = left;
             Outage::Allow(Arc::new(allowance))
         }
         _ => Outage::Deny,
     };
+    let (trail, settlements) = (house.audit.outbox("ledger")?, house.settlements.clone());
+    let house = Arc::new(house);
     let (clock, dice) = (Arc::clone(clock), Arc::clone(dice));
-    let budget = Budget::start(ledger, Arc::new(house), outage, &control.handle(), clock, dice);
-    let cursor = Cursor::new(settlements.clone(), budget.clone());
+    let budget = Budget::start(ledger, house.clone(), outage, &control.handle(), Arc::clone(&clock), dice);
+    let cursor = Cursor::new(trail, settlements.clone(), budget.clone(), house, clock);
+    // May be lost at any time: the next start goes on where it stood.
+    books.spawn(cursor.run(unclosed));
+    let of_settlements = budget.clone();
     // Shutdown waits until nothing is left for it to do.
-    control.spawn(async move { cursor.run().await });
+    control.spawn(async move { settlements.run(&of_settlements).await });
     Ok(budget)
 }
 
@@ -404,6 +420,8 @@ impl Serving {
     pub async fn until_stopped(self) -> Result<(), StartError> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // With a handler in place, who writes beyond a file's limit gets an error instead of being killed.
+        let _too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
         let handle = self.server.handle();
         #[expect(clippy::disallowed_methods, reason = "the server is awaited below, by name")]
         let server = actix_rt::spawn(self.server);
@@ -412,7 +430,9 @@ impl Serving {
             _ = interrupt.recv() => {}
         }
         stop(&self.gateway, &handle, &self.tasks).await;
-        self.control.stop();
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
         server.await.map_err(std::io::Error::other)??;
         Ok(())
     }
@@ -436,7 +456,7 @@ async fn stop(gateway: &Gateway, handle: &ServerHandle, tasks: &Tasks) {
         log::error!(open_exchanges = gateway.slots.open(); "exchanges were left behind");
     }
     if tokio::time::timeout(CLOSING, gateway.settlements.settled()).await.is_err() {
-        log::error!(waiting = gateway.settlements.waiting(); "settlements were left behind: their bounds will be charged");
+        log::error!(open = gateway.settlements.open(); "settlements were left behind: the next start sends them");
     }
     if let Err(error) = gateway.budget.drain(CLOSING).await {
         log::error!("the budgets' actor did not end: {error}");

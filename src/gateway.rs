@@ -1,11 +1,10 @@
 //! The parts that every request uses, joined once by `assembly`.
 
-use crate::budget::Settlements;
 use crate::config::Config;
 use crate::identity::Keys;
 use crate::pipeline::Slots;
 use gateway_actors::audit::Audit;
-use gateway_actors::budget::Budget;
+use gateway_actors::budget::{Budget, Settlements};
 use gateway_actors::provider::{Client, Provider};
 use gateway_actors::scanner::Scanner;
 use gateway_actors::supervision::Tasks;
@@ -35,7 +34,7 @@ pub struct Gateway {
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,
-    pub shutdown: Shutdown,
+    pub shutdown: Arc<Shutdown>,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
     /// Told apart in status answers where several replicas stand behind one address.

@@ -39,9 +39,11 @@ pub async fn count(
     let mut exchange = begin(gateway, id, request).await?;
     let prepared = async {
         receive::check_media_type(request.headers())?;
-        let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
+        let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-        exchange.note(|record| record::asked(record, gateway, asked.model.as_deref()));
+        exchange.note(|record| {
+            record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
+        });
         let plan = plan(gateway, dialect, &asked)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
@@ -62,11 +64,7 @@ pub async fn count(
     if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
         return Err(ended(exchange, failure).await);
     }
-    tokio::select! {
-        biased;
-        served = answer(calling, exchange, &by) => served,
-        () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
-    }
+    answer(calling, exchange, &by).await
 }
 
 /// The candidates that count, each with how it is asked. `None` where the one that would serve the request does
@@ -97,7 +95,6 @@ async fn answer(
         call::read(attempting, move |body| by.read(body).map(Counted))
     });
     let (mut exchange, result) = sent.await;
-    exchange.note(|record| record::served(record, &calling, result.is_ok()));
     let counted_there = match result {
         Ok(counted) => counted,
         Err(failure) => return Err(ended(exchange, failure).await),

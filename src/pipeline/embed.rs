@@ -10,7 +10,7 @@ use crate::gateway::{Gateway, Worker};
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
-use gateway_core::conversation::Need;
+use gateway_core::conversation::{Need, Text};
 use gateway_core::embedding::{VectorFormat, Vectors};
 use gateway_core::routing::{Ask, Candidate, PlanError, Tail};
 use gateway_core::usage::Usage;
@@ -31,9 +31,9 @@ pub async fn embed(
     let mut exchange = begin(gateway, id, request).await?;
     let prepared = async {
         receive::check_media_type(request.headers())?;
-        let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
+        let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = embeddings::decode(&body)?;
-        exchange.note(|record| record::asked(record, gateway, Some(&asked.model)));
+        exchange.note(|record| record::asked(record, &gateway.embeddings, None, Some(&asked.model)));
         let plan = plan(gateway, &asked, request.headers())?;
         let inspected = inspect::inspect_inputs(gateway, worker, &exchange, &mut asked.embedding).await?;
         if let Some(summary) = &inspected.summary {
@@ -53,12 +53,7 @@ pub async fn embed(
     if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
         return Err(ended(exchange, failure).await);
     }
-    tokio::select! {
-        biased;
-        served = answer(calling, exchange, &by, inputs, format) => served,
-        // With the answer its call is cut: the guard drains for as long as the grace lasts.
-        () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
-    }
+    answer(calling, exchange, &by, inputs, format).await
 }
 
 /// The candidates, each with how it is asked. Never empty.
@@ -94,6 +89,10 @@ impl Consumed for Vectors {
     fn consumed(&self) -> (Usage, u64) {
         (self.usage, 0)
     }
+
+    fn model(&self) -> Option<&Text> {
+        self.model.as_ref()
+    }
 }
 
 async fn answer(
@@ -108,7 +107,6 @@ async fn answer(
         call::read(attempting, move |body| by.read(body, inputs))
     });
     let (mut exchange, result) = sent.await;
-    exchange.note(|record| record::served(record, &calling, result.is_ok()));
     let vectors = match result {
         Ok(vectors) => vectors,
         Err(failure) => return Err(ended(exchange, failure).await),

@@ -2,7 +2,7 @@
 //! for requests that no library would send.
 
 use reqwest::header::HeaderMap;
-use reqwest::{RequestBuilder, Response};
+use reqwest::{ClientBuilder, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Once;
@@ -15,12 +15,14 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// A client without a proxy, without certificates, which needs nothing of the machine.
 pub fn http() -> reqwest::Client {
+    http_of(|builder| builder)
+}
+
+/// Likewise, with something else set.
+pub fn http_of(set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> reqwest::Client {
     static CRYPTO: Once = Once::new();
     CRYPTO.call_once(|| rustls::crypto::ring::default_provider().install_default().expect("installed once"));
-    reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .timeout(LONGEST)
+    set(reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(LONGEST))
         .build()
         .expect("a client without certificates")
 }
