@@ -30,7 +30,7 @@ export function auditPanel(who) {
   const panel = new Panel("audit", "Recent requests", {
     controls,
     csv: () => [HEADS.map(([name]) => name), ...panel.entries.map(cells)],
-    note: "Records of this replica, newest first. They hold no word of what was said.",
+    note: "Newest first. Records hold no word of what was said.",
   });
   const newer = h("button", { type: "button", "data-focus": "newest", onclick: again }, "Newest");
   const older = h("button", { type: "button", "data-focus": "older", onclick: () => (pages.push(panel.next), panel.load()) }, "Older");

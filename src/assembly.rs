@@ -53,6 +53,8 @@ const HEAD: Duration = Duration::from_secs(10);
 const CLOSING: Duration = Duration::from_secs(5);
 /// How long an answer waits for its record. Then it goes out: the record waits on.
 const RECORD: Duration = Duration::from_secs(5);
+/// A file grows beyond its limit (signal(7); the number on every system that this runs on).
+const SIGXFSZ: i32 = 25;
 /// How long the start waits for a look at the budget store.
 const LOOK: Duration = Duration::from_secs(1);
 /// In the state directory: what was served while the budget store was away.
@@ -146,7 +148,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
-        shutdown: Shutdown::default(),
+        shutdown: Arc::new(Shutdown::default()),
         listeners: Listeners::default(),
         started: clock.unix(),
         replica,
@@ -229,6 +231,10 @@ fn start_audit(
         most_queued: config.listen.max_in_flight + SPARE_RECORDS,
         patience: RECORD,
         sinks: kept.sinks.clone(),
+        replicas: match &config.budgets.store {
+            BudgetStore::Redis { target, .. } => Some((**target).clone()),
+            BudgetStore::Embedded { .. } => None,
+        },
     };
     Ok(Audit::start(settings, Arc::new(RealDisk), Arc::clone(clock), Arc::clone(dice))?)
 }
@@ -401,6 +407,8 @@ impl Serving {
     pub async fn until_stopped(self) -> Result<(), StartError> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // With a handler in place, who writes beyond a file's limit gets an error instead of being killed.
+        let _too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
         let handle = self.server.handle();
         #[expect(clippy::disallowed_methods, reason = "the server is awaited below, by name")]
         let server = actix_rt::spawn(self.server);

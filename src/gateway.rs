@@ -35,7 +35,7 @@ pub struct Gateway {
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,
-    pub shutdown: Shutdown,
+    pub shutdown: Arc<Shutdown>,
     /// Who listens to `/v1/events`.
     pub listeners: Listeners,
     pub clock: Arc<dyn Clock>,

@@ -59,6 +59,7 @@ fn settings(folder: &Path, sync: SyncMode) -> Settings {
         most_queued: 100_000,
         patience: Duration::from_secs(60),
         sinks: Vec::new(),
+        replicas: None,
     }
 }
 

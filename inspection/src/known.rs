@@ -156,13 +156,14 @@ fn slot(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::Stood;
     use gateway_core::finding::Kind;
     use proptest::prelude::*;
 
     fn known(values: &[&str]) -> (Vault, Known) {
         let (mut vault, mut known) = (Vault::default(), Known::default());
         for value in values {
-            let given = vault.number(Kind::SECRET, value, false).expect("there is room");
+            let given = vault.number(Kind::SECRET, value, Stood::Text).expect("there is room");
             known.add(value, given.id);
         }
         (vault, known)

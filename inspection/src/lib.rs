@@ -6,11 +6,13 @@
 //! | [`context`] | words around a candidate |
 //! | [`vault`], [`known`] | what was taken out, and where else it stands |
 //! | [`restore`] | values put back into an answer |
+//! | [`answer`] | what an answer says beyond them, masked |
 //! | `placeholder`, `escape` | how placeholders and JSON strings are spelled |
 //! | [`recognizers`] | one file per kind |
 //! | [`redact`] | a request's values taken out |
 //! | [`presidio`] | what another engine is asked over the network, and what it answers |
 
+pub mod answer;
 pub mod context;
 pub mod engine;
 mod escape;

@@ -27,6 +27,8 @@ pub(crate) enum Begins {
 
 /// Digits of the greatest number.
 const DIGITS: usize = 6;
+/// Bytes of the longest spelling: each of its characters may be escaped.
+pub(crate) const LONGEST: usize = 2 * (Kind::LONGEST + 1 + DIGITS + 2);
 
 /// The form that goes out.
 pub(crate) fn write(kind: Kind, number: u32) -> String {

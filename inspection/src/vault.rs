@@ -42,8 +42,17 @@ struct Entry {
     kind: Kind,
     number: u32,
     value: Zeroizing<String>,
-    /// It stood as a JSON number.
-    numeric: bool,
+    stood: Stood,
+}
+
+/// As what a value stood, where its way back differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stood {
+    Text,
+    /// As a JSON number.
+    Number,
+    /// In a JSON document that is a string of another, with characters that JSON escapes.
+    Nested,
 }
 
 /// Values while a request is searched. `Debug` prints counts.
@@ -59,15 +68,15 @@ pub struct Vault {
 
 impl Vault {
     /// The placeholder of a value: a new one, counted within its kind, or the one that it has, whatever kind
-    /// it was found as then. A JSON number and a string that reads the same are two values.
+    /// it was found as then. What [stood](Stood) otherwise and reads the same is another value.
     ///
     /// # Errors
     /// [`Full`], and nothing is changed.
-    pub fn number(&mut self, kind: Kind, value: &str, numeric: bool) -> Result<Given, Full> {
-        let hash = self.hasher.hash_one((value, numeric));
+    pub fn number(&mut self, kind: Kind, value: &str, stood: Stood) -> Result<Given, Full> {
+        let hash = self.hasher.hash_one((value, stood));
         let same = |id: &&usize| {
             let entry = &self.entries[**id];
-            entry.numeric == numeric && *entry.value == value
+            entry.stood == stood && *entry.value == value
         };
         if let Some(id) = self.by_value.get(&hash).and_then(|ids| ids.iter().find(same)) {
             let entry = &self.entries[*id];
@@ -78,7 +87,7 @@ impl Vault {
         *number += 1;
         let (id, number) = (self.entries.len(), *number);
         self.bytes += value.len();
-        self.entries.push(Entry { kind, number, value: Zeroizing::new(value.to_owned()), numeric });
+        self.entries.push(Entry { kind, number, value: Zeroizing::new(value.to_owned()), stood });
         self.by_value.entry(hash).or_default().push(id);
         Ok(Given { text: placeholder::write(kind, number), id })
     }
@@ -145,13 +154,19 @@ pub struct Sealed {
 #[derive(Clone, Copy)]
 pub(crate) struct Value<'v> {
     pub text: &'v str,
-    pub numeric: bool,
+    pub stood: Stood,
+}
+
+impl Value<'_> {
+    pub(crate) fn is_number(&self) -> bool {
+        self.stood == Stood::Number
+    }
 }
 
 impl Sealed {
     pub(crate) fn value(&self, kind: Kind, number: u32) -> Option<Value<'_>> {
         let entry = &self.entries[*self.by_name.get(&(kind, number))?];
-        Some(Value { text: &entry.value, numeric: entry.numeric })
+        Some(Value { text: &entry.value, stood: entry.stood })
     }
 }
 
@@ -189,14 +204,14 @@ mod tests {
     #[test]
     fn one_number_for_each_spelling_counted_within_its_kind() {
         let mut vault = Vault::default();
-        for (kind, value, numeric, want) in [
-            (Kind::EMAIL_ADDRESS, "ann@x.org", false, "[EMAIL_ADDRESS_1]"),
-            (Kind::EMAIL_ADDRESS, "Ann@x.org", false, "[EMAIL_ADDRESS_2]"),
-            (Kind::US_SSN, "123456789", false, "[US_SSN_1]"),
-            (Kind::US_SSN, "123456789", true, "[US_SSN_2]"),
-            (Kind::PHONE_NUMBER, "ann@x.org", false, "[EMAIL_ADDRESS_1]"),
+        for (kind, value, stood, want) in [
+            (Kind::EMAIL_ADDRESS, "ann@x.org", Stood::Text, "[EMAIL_ADDRESS_1]"),
+            (Kind::EMAIL_ADDRESS, "Ann@x.org", Stood::Text, "[EMAIL_ADDRESS_2]"),
+            (Kind::US_SSN, "123456789", Stood::Text, "[US_SSN_1]"),
+            (Kind::US_SSN, "123456789", Stood::Number, "[US_SSN_2]"),
+            (Kind::PHONE_NUMBER, "ann@x.org", Stood::Text, "[EMAIL_ADDRESS_1]"),
         ] {
-            let given = vault.number(kind, value, numeric).expect("there is room");
+            let given = vault.number(kind, value, stood).expect("there is room");
             assert_eq!(given.text, want);
         }
         assert_eq!(vault.len(), 4);
@@ -207,18 +222,18 @@ mod tests {
     fn there_is_an_end_to_each_size() {
         let mut vault = Vault::default();
         let long = "x".repeat(LONGEST_VALUE + 1);
-        assert_eq!(vault.number(Kind::SECRET, &long, false), Err(Full::Value));
+        assert_eq!(vault.number(Kind::SECRET, &long, Stood::Text), Err(Full::Value));
         for n in 0..MOST_BYTES / LONGEST_VALUE {
             let value = format!("{n:08}{}", "x".repeat(LONGEST_VALUE - 8));
-            vault.number(Kind::SECRET, &value, false).expect("there is room");
+            vault.number(Kind::SECRET, &value, Stood::Text).expect("there is room");
         }
-        assert_eq!(vault.number(Kind::SECRET, "one more", false), Err(Full::Bytes));
+        assert_eq!(vault.number(Kind::SECRET, "one more", Stood::Text), Err(Full::Bytes));
         let mut vault = Vault::default();
         for n in 0..MOST_VALUES {
-            vault.number(Kind::SECRET, &n.to_string(), false).expect("there is room");
+            vault.number(Kind::SECRET, &n.to_string(), Stood::Text).expect("there is room");
         }
-        assert_eq!(vault.number(Kind::SECRET, "one more", false), Err(Full::Values));
-        assert!(vault.number(Kind::SECRET, "1", false).is_ok(), "a known value needs no room");
+        assert_eq!(vault.number(Kind::SECRET, "one more", Stood::Text), Err(Full::Values));
+        assert!(vault.number(Kind::SECRET, "1", Stood::Text).is_ok(), "a known value needs no room");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use gateway_core::ids::TeamId;
 /// Every team with books, of all replicas.
 pub(crate) const TEAMS: &str = "gw:1:teams";
 
+/// All replicas' newest audit records.
+pub(crate) const RECENT: &str = "gw:1:recent";
+
 /// What each of a team's keys begins with.
 pub(crate) fn prefix(team: &TeamId) -> String {
     format!("gw:1:{{{team}}}")

@@ -8,6 +8,7 @@
 //! | `health` | which node answers, and whether it is fit for money |
 //! | `scripts` | the scripts, as they are sent |
 //! | `encode`, `decode` | questions as a script's words, and its words as answers |
+//! | `recent` | all replicas' newest audit records |
 //! | `keys` | the names of all keys |
 
 mod connection;
@@ -16,6 +17,7 @@ mod encode;
 mod health;
 mod keys;
 mod ledger;
+mod recent;
 mod scripts;
 #[cfg(test)]
 mod testing;
@@ -24,3 +26,4 @@ mod tests;
 
 pub use connection::{Target, TargetError};
 pub use ledger::{RedisLedger, Settings};
+pub use recent::{EntryId, RECENT_LINES, RecentError, RecentLines};

@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, NaiveDate};
 use gateway_actors::audit::sinks::SinkStatus;
-use gateway_actors::audit::{Page, Query, Status, StatusFilter};
+use gateway_actors::audit::{Page, Place, Query, Status, StatusFilter};
 use gateway_core::audit::{Named, Time};
 use gateway_core::ids::TeamId;
 use gateway_wire::Malformed;
@@ -95,8 +95,9 @@ fn sink(status: &SinkStatus) -> Value {
 /// Records as they stand in the trail: a number that is read and written anew would lose its decimals.
 fn body(page: &Page) -> String {
     let entries: Vec<&str> = page.entries.iter().map(|found| found.line.as_str()).collect();
-    let next = page.next.map_or_else(|| "null".to_owned(), |seq| format!("\"{seq}\""));
-    format!(r#"{{"entries":[{}],"next_cursor":{next}}}"#, entries.join(","))
+    let next = page.next.map_or_else(|| "null".to_owned(), |place| format!("\"{place}\""));
+    let replicas = if page.of_all_replicas { "all" } else { "this" };
+    format!(r#"{{"entries":[{}],"next_cursor":{next},"replicas":"{replicas}"}}"#, entries.join(","))
 }
 
 fn within_scope(principal: &Principal, query: Query) -> Result<Query, Failure> {
@@ -130,10 +131,9 @@ fn query(text: &str) -> Result<Query, Failure> {
                 "must be a status (429), a class of them (4xx), or one of answered, denied, failed, \
                  cancelled, cut_short, interrupted",
             ),
-            "cursor" => value
-                .parse()
+            "cursor" => Place::parse(&value)
                 .map(|before| query.before = Some(before))
-                .map_err(|_| "must be the `next_cursor` of the page before"),
+                .ok_or("must be the `next_cursor` of the page before"),
             _ => Err("is not known: known are limit, team, since, status, cursor"),
         };
         read.map_err(|problem| wrong(&name, problem))?;
@@ -170,7 +170,7 @@ mod tests {
                 "cursor=17&status=4xx",
                 Ok(Query {
                     limit: 50,
-                    before: Some(17),
+                    before: Some(Place::Own(17)),
                     status: Some(StatusFilter::Class(4)),
                     ..Query::default()
                 }),

@@ -103,7 +103,7 @@ impl Code {
     }
 }
 
-fn code(failure: &Failure) -> Code {
+pub fn code(failure: &Failure) -> Code {
     match failure {
         Failure::Denied(_) => Code::InvalidApiKey,
         Failure::Forbidden | Failure::ForeignHost => Code::Forbidden,

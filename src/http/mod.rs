@@ -40,6 +40,7 @@ use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::header::{ALLOW, HOST, HeaderValue};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Route};
+use gateway_wire::anthropic_messages::AnthropicMessages;
 use gateway_wire::native::Native;
 use gateway_wire::openai_chat::OpenAiChat;
 use std::sync::LazyLock;
@@ -71,9 +72,10 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 18] {
+fn endpoints() -> [Endpoint; 19] {
     [
         post("/v1/chat/completions", inference::chat_completions),
+        post("/v1/messages", inference::messages),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
         post("/v1/estimate", estimate::answer),
@@ -115,6 +117,7 @@ fn envelope(path: &str) -> &'static dyn gateway_wire::Inbound {
     match path {
         "/v1/chat/completions" | "/v1/embeddings" => &OpenAiChat,
         path if path.starts_with("/v1/models") => &OpenAiChat,
+        path if path.starts_with("/v1/messages") => &AnthropicMessages,
         _ => &Native,
     }
 }
@@ -153,7 +156,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 18]> =
+static SERVED: LazyLock<[(&str, &str); 19]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

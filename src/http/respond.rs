@@ -34,9 +34,9 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// Bytes that the list of dropped fields may take in a header.
 const DROPPED_BYTES: usize = 1024;
 
-pub(super) fn served(served: Served, id: &str) -> HttpResponse {
+pub(super) fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    put(&mut response, REQUEST_ID, id);
+    identify(&mut response, dialect, id);
     match served {
         Served::Whole { body, told } => {
             tell(&mut response, &told);
@@ -61,6 +61,14 @@ where
     let mut response = HttpResponse::Ok();
     put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
     event_stream(&mut response).streaming(body)
+}
+
+/// The request's id, also where the dialect's own SDKs look for it.
+fn identify(response: &mut HttpResponseBuilder, dialect: &dyn Inbound, id: &str) {
+    put(response, REQUEST_ID, id);
+    if let Some(name) = dialect.id_header() {
+        put(response, HeaderName::from_static(name), id);
+    }
 }
 
 fn event_stream(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
@@ -125,7 +133,7 @@ pub(super) fn failed(dialect: &dyn Inbound, failure: &Failure, id: &str) -> Http
     let error = error::describe(failure, id);
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
-    put(&mut response, REQUEST_ID, &error.request_id);
+    identify(&mut response, dialect, &error.request_id);
     if let Some(seconds) = error.retry_after_s {
         response.insert_header((RETRY_AFTER, seconds));
     }

@@ -17,12 +17,11 @@ use gateway_core::finding::Summary;
 use gateway_core::ledger;
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::{Candidate, Route};
-use gateway_wire::{Attempt, Budget, Facts, Outbound, Target, names};
+use gateway_wire::{Budget, Facts, Outbound, Target, names};
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 /// Bytes of an error body that are looked at; the rest is not read.
@@ -65,11 +64,8 @@ pub(super) struct Calling {
     deadline: Instant,
     /// The candidate that answered, once one has.
     pub chosen: usize,
-    pub attempts: Vec<Attempt>,
     faults: Vec<FaultClass>,
     soonest: Option<Instant>,
-    /// Spent in waiting for upstreams.
-    pub waited: Duration,
     pub dropped: Vec<Cow<'static, str>>,
     pub warnings: Vec<String>,
     pub inspected: Inspected,
@@ -97,10 +93,8 @@ impl Calling {
             shows_thinking: dialect.codec.shows_thinking(),
             deadline: exchange.started + gateway.config.calls.request_timeout,
             chosen: 0,
-            attempts: Vec::with_capacity(1),
             faults: Vec::new(),
             soonest: None,
-            waited: Duration::ZERO,
             dropped: asked.dropped,
             warnings: asked.warnings,
             inspected,
@@ -120,32 +114,33 @@ impl Calling {
                 let permit = match self.upstream(index).provider.acquire(&self.plan[index].route.model) {
                     Ok(permit) => permit,
                     Err(refusal) => {
-                        self.refused(index, &refusal);
+                        self.refused(index, &refusal, &mut exchange);
                         break;
                     }
                 };
                 let began = self.gateway.clock.now();
                 if began >= self.deadline {
-                    return (exchange, Err(self.exhausted()));
+                    let failure = self.exhausted(&exchange);
+                    return (exchange, Err(failure));
                 }
                 if let Err(word) = self.reserve(index, &mut exchange).await {
                     // No other candidate is tried: what is missing is money.
-                    self.note(index, word, None, began);
-                    return (exchange, Err(self.exhausted()));
+                    let took = self.gateway.clock.now().saturating_duration_since(began);
+                    exchange.attempts.passed_over(&self.plan[index].route, word, took);
+                    let failure = self.exhausted(&exchange);
+                    return (exchange, Err(failure));
                 }
-                let sent = start(self.attempt(index, permit));
-                let (returned, (result, waited)) = self.sent(sent, exchange).await;
+                let attempting = self.attempt(index, permit);
+                exchange.attempts.begins(&self.plan[index].route, self.gateway.clock.now());
+                let (returned, result) = self.sent(index, start(attempting), exchange).await;
                 exchange = returned;
-                self.waited += waited;
                 match result {
-                    Ok(value) => {
+                    Err(Stopped) => return (exchange, Err(Failure::Stopping)),
+                    Ok(Ok(value)) => {
                         self.chosen = index;
-                        self.note(index, "ok", Some(200), began);
                         return (exchange, Ok(value));
                     }
-                    Err(fault) => {
-                        self.note(index, fault.word(), fault.status, began);
-                        exchange.bill.failed(&fault);
+                    Ok(Err(fault)) => {
                         if let Some(failure) = self.stops_at(&fault) {
                             return (exchange, Err(failure));
                         }
@@ -161,7 +156,7 @@ impl Calling {
                 }
             }
         }
-        let failure = self.exhausted();
+        let failure = self.exhausted(&exchange);
         (exchange, Err(failure))
     }
 
@@ -173,17 +168,47 @@ impl Calling {
         Ok(())
     }
 
-    /// A JSON call goes on when its caller has gone; a stream is cancelled.
+    /// A JSON call goes on when its caller has gone; a stream is cancelled. Either is cut when the grace of a
+    /// shutdown is over.
     async fn sent<T: Consumed + 'static>(
         &self,
+        index: usize,
         sent: Sent<T>,
         exchange: Exchange,
-    ) -> (Exchange, (Result<T, Fault>, Duration)) {
-        if self.stream {
-            return (exchange, sent.await);
+    ) -> (Exchange, Result<Result<T, Fault>, Stopped>) {
+        let route = &self.plan[index].route;
+        let grace_over = std::pin::pin!(self.gateway.shutdown.grace_over());
+        let (mut exchange, came) = if self.stream {
+            let came = tokio::select! {
+                biased;
+                came = sent => Some(came),
+                () = grace_over => None,
+            };
+            (exchange, came)
+        } else {
+            let mut drain = Drain {
+                under_way: Some((sent, exchange)),
+                route: (Arc::clone(route), index > 0),
+                gateway: Arc::clone(&self.gateway),
+                tasks: self.tasks.clone(),
+            };
+            let came = tokio::select! {
+                biased;
+                came = drain.came() => Some(came),
+                () = grace_over => None,
+            };
+            (drain.over(), came)
+        };
+        match came {
+            Some((result, waited)) => {
+                exchange.came(&result, waited, (route, index > 0));
+                (exchange, Ok(result))
+            }
+            None => {
+                exchange.attempts.stops("interrupted", self.gateway.clock.now());
+                (exchange, Err(Stopped))
+            }
         }
-        let gateway = Arc::clone(&self.gateway);
-        Drain { under_way: Some((sent, exchange)), gateway, tasks: self.tasks.clone() }.await
     }
 
     fn upstream(&self, index: usize) -> &Upstream {
@@ -281,7 +306,7 @@ impl Calling {
         self.faults.push(fault.class);
     }
 
-    fn refused(&mut self, index: usize, refusal: &Refusal) {
+    fn refused(&mut self, index: usize, refusal: &Refusal, exchange: &mut Exchange) {
         let (word, until) = match refusal {
             Refusal::Open { until } => ("breaker_open", Some(*until)),
             Refusal::CoolingDown { until } => ("cooling_down", Some(*until)),
@@ -292,29 +317,16 @@ impl Calling {
         if let Some(until) = until {
             self.recovers_at(until);
         }
-        let now = self.gateway.clock.now();
-        self.note(index, word, None, now);
+        exchange.attempts.passed_over(&self.plan[index].route, word, Duration::ZERO);
     }
 
     fn recovers_at(&mut self, at: Instant) {
         self.soonest = Some(self.soonest.map_or(at, |soonest| soonest.min(at)));
     }
 
-    fn note(&mut self, index: usize, outcome: &'static str, status: Option<u16>, began: Instant) {
-        let route = &self.plan[index].route;
-        let spent = self.gateway.clock.now().saturating_duration_since(began);
-        self.attempts.push(Attempt {
-            provider: route.upstream.to_string(),
-            model: route.model.to_string(),
-            outcome,
-            status,
-            ms: millis(spent),
-        });
-    }
-
     /// No candidate is left.
-    fn exhausted(&mut self) -> Failure {
-        let attempts = std::mem::take(&mut self.attempts);
+    fn exhausted(&mut self, exchange: &Exchange) -> Failure {
+        let attempts = exchange.attempts.told().to_vec();
         let now = self.gateway.clock.now();
         let wait = self.soonest.map(|soonest| soonest.saturating_duration_since(now));
         let all =
@@ -347,32 +359,29 @@ impl Calling {
     /// What the response headers say.
     pub(super) fn told(&self, exchange: &Exchange, cost: Option<NanoUsd>) -> Told {
         let candidate = self.candidate();
-        let overhead = exchange.elapsed().saturating_sub(self.waited);
         Told {
             route: Arc::clone(&candidate.route),
             fallback: self.chosen > 0,
-            attempts: self.attempts.len(),
+            attempts: exchange.attempts.told().len(),
             cost,
             max_output: candidate.output_was_bounded.then_some(candidate.output_bound),
             dropped: self.dropped.clone(),
             pii_redacted: self.inspected.summary.as_ref().map(Summary::total),
             standing: exchange.bill.standing(),
-            overhead_us: micros(overhead),
+            overhead_us: micros(exchange.overhead()),
         }
     }
 
     /// What the caller is told beside the answer.
     pub(super) fn facts<'a>(&'a self, exchange: &'a Exchange, charge: &'a Charge) -> Facts<'a> {
         let candidate = self.candidate();
-        let elapsed = exchange.elapsed();
-        let overhead = elapsed.saturating_sub(self.waited);
         Facts {
             request_id: &exchange.id,
             created: exchange.started_unix.as_secs(),
             provider: candidate.route.upstream.as_str(),
             model: candidate.route.model.as_str(),
             fallback: self.chosen > 0,
-            attempts: &self.attempts,
+            attempts: exchange.attempts.told(),
             usage: &charge.usage,
             cost: charge.cost,
             cost_is_estimate: charge.estimate,
@@ -381,8 +390,8 @@ impl Calling {
             warnings: &self.warnings,
             pii: self.inspected.summary.as_ref(),
             budget: exchange.bill.standing().map(|standing| Budget { remaining: standing.remaining }),
-            latency_ms: millis(elapsed),
-            overhead_us: micros(overhead),
+            latency_ms: millis(exchange.elapsed()),
+            overhead_us: micros(exchange.overhead()),
         }
     }
 }
@@ -411,22 +420,28 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// The grace of a shutdown is over, and a call was cut.
+struct Stopped;
+
 /// A JSON call under way: its usage is real money, so it goes on when the caller has gone.
 struct Drain<T: Consumed + 'static> {
     /// The call, and the exchange that it belongs to; none once it is over.
     under_way: Option<(Sent<T>, Exchange)>,
+    /// Where it was sent, and whether that was not the first choice.
+    route: (Arc<Route>, bool),
     gateway: Arc<Gateway>,
     tasks: Tasks,
 }
 
-impl<T: Consumed> Future for Drain<T> {
-    type Output = (Exchange, (Result<T, Fault>, Duration));
+impl<T: Consumed> Drain<T> {
+    async fn came(&mut self) -> (Result<T, Fault>, Duration) {
+        let (sent, _) = self.under_way.as_mut().expect("taken in over and in drop alone");
+        sent.as_mut().await
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Self::Output> {
-        let (sent, _) = self.under_way.as_mut().expect("a future is not polled after its end");
-        let finished = ready!(sent.as_mut().poll(cx));
-        let (_, exchange) = self.under_way.take().expect("taken nowhere else but in drop");
-        Poll::Ready((exchange, finished))
+    /// The caller is still there.
+    fn over(mut self) -> Exchange {
+        self.under_way.take().expect("taken here and in drop alone").1
     }
 }
 
@@ -434,6 +449,7 @@ impl<T: Consumed> Drop for Drain<T> {
     fn drop(&mut self) {
         let Some((sent, mut exchange)) = self.under_way.take() else { return };
         let gateway = Arc::clone(&self.gateway);
+        let (route, is_fallback) = (Arc::clone(&self.route.0), self.route.1);
         // The exchange goes with it: its slot is held, and its end is told, when the answer is there.
         self.tasks.spawn(async move {
             let came = tokio::select! {
@@ -441,16 +457,15 @@ impl<T: Consumed> Drop for Drain<T> {
                 answer = tokio::time::timeout(DRAIN, sent) => answer.ok(),
                 () = gateway.shutdown.grace_over() => None,
             };
-            match came {
-                Some((Ok(answer), _)) => {
-                    let (reported, received) = answer.consumed();
-                    exchange.bill.charge(&reported, received);
-                }
-                Some((Err(fault), _)) => exchange.bill.failed(&fault),
+            let Some((result, waited)) = came else {
                 // Its bill is the bound.
-                None => {
-                    log::debug!(request_id = exchange.id.as_str(); "the answer of a call whose caller had gone did not come in time");
-                }
+                log::debug!(request_id = exchange.id.as_str(); "the answer of a call whose caller had gone did not come in time");
+                return;
+            };
+            exchange.came(&result, waited, (&route, is_fallback));
+            if let Ok(answer) = result {
+                let (reported, received) = answer.consumed();
+                exchange.bill.charge(&reported, received);
             }
         });
     }

@@ -61,9 +61,8 @@ pub async fn estimate(
     if gateway.shutdown.has_begun() {
         return Err(Failure::Stopping);
     }
-    let exchange =
-        Exchange::open(id.to_owned(), principal, &gateway.slots, &gateway.clock, &gateway.audit, None)
-            .ok_or(Failure::Overloaded)?;
+    let slot = gateway.slots.take().ok_or(Failure::Overloaded)?;
+    let exchange = Exchange::open(gateway, id.to_owned(), principal, slot, None);
     receive::check_media_type(request.headers())?;
     let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
     let mut asked = decode(dialect, &body, request.headers(), &exchange)?;

@@ -1,12 +1,23 @@
 //! One request of a known caller, from identify to its end: the guard that holds a slot and says once
 //! how it ended, whichever way that is.
 
+use super::attempts::Attempts;
+use super::failure::Failure;
+use super::receive;
 use super::record;
-use super::settle::Bill;
+use super::settle::{Bill, Consumed};
+use crate::config::Listen;
+use crate::gateway::{Gateway, Shutdown};
 use crate::identity::Principal;
+use actix_web::http::header::HeaderMap;
+use actix_web::web::Payload;
+use bytes::Bytes;
 use gateway_actors::audit::Audit;
 use gateway_core::audit::{Record, RequestRecord};
 use gateway_core::clock::Clock;
+use gateway_core::fault::Fault;
+use gateway_core::money::NanoUsd;
+use gateway_core::routing::Route;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -41,7 +52,8 @@ impl Slots {
         }
     }
 
-    fn take(self: &Arc<Slots>) -> Option<Slot> {
+    /// `None` where every slot is taken.
+    pub(super) fn take(self: &Arc<Slots>) -> Option<Slot> {
         let before = self.open.fetch_add(1, Ordering::AcqRel);
         let slot = Slot { slots: Arc::clone(self) };
         // An over-full count is given back by the slot's own drop.
@@ -50,7 +62,7 @@ impl Slots {
 }
 
 #[derive(Debug)]
-struct Slot {
+pub(super) struct Slot {
     slots: Arc<Slots>,
 }
 
@@ -82,9 +94,13 @@ pub struct Exchange {
     pub started_unix: Duration,
     /// Settled with the ending.
     pub bill: Bill,
+    pub attempts: Attempts,
     clock: Arc<dyn Clock>,
+    shutdown: Arc<Shutdown>,
     ending: Ending,
     stream: bool,
+    /// Of the gateway's own time, that before a stream's first content.
+    before_content: Option<Duration>,
     audit: Audit,
     /// Of the audit trail, until it is told.
     record: Option<Box<RequestRecord>>,
@@ -93,32 +109,76 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// `None` where every slot is taken.
-    pub fn open(
+    pub(super) fn open(
+        gateway: &Gateway,
         id: String,
         principal: Principal,
-        slots: &Arc<Slots>,
-        clock: &Arc<dyn Clock>,
-        audit: &Audit,
+        slot: Slot,
         record: Option<Box<RequestRecord>>,
-    ) -> Option<Exchange> {
-        Some(Exchange {
+    ) -> Exchange {
+        let clock = Arc::clone(&gateway.clock);
+        Exchange {
             id,
             principal,
             started: clock.now(),
             started_unix: clock.unix(),
             bill: Bill::default(),
-            clock: Arc::clone(clock),
+            attempts: Attempts::default(),
+            clock,
+            shutdown: Arc::clone(&gateway.shutdown),
             ending: Ending::Cancelled,
             stream: false,
-            slot: Some(slots.take()?),
-            audit: audit.clone(),
+            before_content: None,
+            slot: Some(slot),
+            audit: gateway.audit.clone(),
             record,
-        })
+        }
     }
 
     pub fn elapsed(&self) -> Duration {
         self.clock.now().saturating_duration_since(self.started)
+    }
+
+    /// The request's body. Its way here takes its caller's time, not the gateway's.
+    pub(super) async fn receive(
+        &mut self,
+        payload: &mut Payload,
+        headers: &HeaderMap,
+        listen: &Listen,
+    ) -> Result<Bytes, Failure> {
+        let began = self.clock.now();
+        let body = receive::body(payload, headers, listen).await;
+        self.attempts.waits(self.clock.now().saturating_duration_since(began));
+        body
+    }
+
+    /// The gateway's own time so far; of a stream, up to its first content.
+    pub(super) fn overhead(&self) -> Duration {
+        self.before_content.unwrap_or_else(|| self.elapsed().saturating_sub(self.attempts.waited()))
+    }
+
+    /// The first content of a stream is there. What comes now takes as long as its provider and its reader do.
+    pub(super) fn content_begins(&mut self) {
+        self.before_content = Some(self.overhead());
+    }
+
+    /// What came of the attempt under way, and how long it was waited for.
+    pub(super) fn came<T: Consumed>(
+        &mut self,
+        result: &Result<T, Fault>,
+        waited: Duration,
+        (route, is_fallback): (&Route, bool),
+    ) {
+        match result {
+            Ok(answer) => {
+                self.attempts.ends("ok", Some(200), NanoUsd::ZERO, waited);
+                self.note(|record| record::answered(record, route, is_fallback, answer.model()));
+            }
+            Err(fault) => {
+                let cost = self.bill.failed(fault);
+                self.attempts.ends(fault.word(), fault.status, cost, waited);
+            }
+        }
     }
 
     /// The answer is a stream.
@@ -147,23 +207,39 @@ impl Exchange {
     pub async fn finish(&mut self) {
         let Some((record, slot)) = self.closed() else { return };
         if let Err(error) = self.audit.record_holding(record, slot).await {
-            log::error!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
+            log::warn!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
         }
     }
 
     /// The record with its end, and the slot that it holds until it is written. Once.
     fn closed(&mut self) -> Option<(Record, Option<Slot>)> {
-        let took = self.elapsed();
         let mut record = self.record.take()?;
         record.stream = self.stream;
         self.bill.tell(&mut record);
-        record::ended(&mut record, self.ending, took);
+        record.attempts = self.attempts.recorded(record.cost_usd);
+        record::ended(&mut record, self.ending, self.elapsed(), self.overhead());
         Some((Record::Request(record), self.slot.take()))
+    }
+
+    /// Nobody said how it ended: the caller vanished, the process stops, or the walk panicked.
+    fn abandoned(&mut self) {
+        let interrupted = self.shutdown.is_grace_over();
+        self.attempts.stops(if interrupted { "interrupted" } else { "cancelled" }, self.clock.now());
+        if std::thread::panicking() {
+            self.ends(Ending::Failed(500));
+            self.note(record::panicked);
+        } else if interrupted {
+            self.ends(Ending::Failed(503));
+            self.note(|record| record::failed(record, &Failure::Stopping));
+        }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if self.ending == Ending::Cancelled {
+            self.abandoned();
+        }
         if let Some((record, slot)) = self.closed() {
             self.audit.record_detached(record, slot);
         }
@@ -177,5 +253,106 @@ impl Drop for Exchange {
             ms = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
             "exchange ended"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assembly::SystemClock;
+    use crate::identity::Scopes;
+    use gateway_actors::audit::disk::RealDisk;
+    use gateway_actors::audit::{OnFailure, Query, Retention, Settings, SyncMode};
+    use gateway_core::audit::{Named, Outcome, RequestId, Time};
+    use gateway_core::dice::Dice;
+    use gateway_core::ids::{KeyId, TeamId};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    struct NoDice;
+
+    impl Dice for NoDice {
+        fn roll(&self) -> u64 {
+            0
+        }
+    }
+
+    fn settings(folder: std::path::PathBuf) -> Settings {
+        Settings {
+            head: folder.join("head"),
+            folder,
+            replica: Named::cleaned("r"),
+            sync: SyncMode::Interval,
+            on_failure: OnFailure::Deny,
+            key: None,
+            segment_bytes: 1 << 20,
+            retention: Retention::default(),
+            most_queued: 10,
+            patience: Duration::from_secs(5),
+            sinks: Vec::new(),
+            replicas: None,
+        }
+    }
+
+    fn exchange(audit: &Audit, shutdown: &Arc<Shutdown>) -> Exchange {
+        let id = uuid::Uuid::now_v7().to_string();
+        let name = Named::cleaned;
+        let request_id = RequestId::parse(&id).unwrap();
+        let record =
+            RequestRecord::begun(request_id, Time::from_unix_millis(1), name("r"), name("/v1/complete"));
+        let team = TeamId::new("ops").unwrap();
+        Exchange {
+            id,
+            principal: Principal { team, key_id: KeyId::new("k"), scopes: Scopes::INFER },
+            started: SystemClock.now(),
+            started_unix: SystemClock.unix(),
+            bill: Bill::default(),
+            attempts: Attempts::default(),
+            clock: Arc::new(SystemClock),
+            shutdown: Arc::clone(shutdown),
+            ending: Ending::Cancelled,
+            stream: false,
+            before_content: None,
+            audit: audit.clone(),
+            record: Some(Box::new(record)),
+            slot: Slots::new(1).take(),
+        }
+    }
+
+    #[actix_web::test]
+    async fn nobody_says_how_it_ended() {
+        let folder = std::env::temp_dir().join(format!("gateway-exchange-{}", std::process::id()));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let audit =
+            Audit::start(settings(folder.clone()), Arc::new(RealDisk), clock, Arc::new(NoDice)).unwrap();
+        let shutdown = Arc::new(Shutdown::default());
+        drop(exchange(&audit, &shutdown));
+        let panicking = AssertUnwindSafe(exchange(&audit, &shutdown));
+        catch_unwind(move || {
+            let _held = panicking;
+            panic!("as the test asked");
+        })
+        .unwrap_err();
+        shutdown.end_grace();
+        drop(exchange(&audit, &shutdown));
+        // Behind the three in the queue.
+        exchange(&audit, &shutdown).finish().await;
+        let page = audit.recent(Query { limit: 10, ..Query::default() }).await.unwrap();
+        let told = page.entries.iter().rev().map(|found| match &found.record {
+            Record::Request(record) => {
+                (record.outcome, record.status, record.code.as_ref().map(|code| code.to_string()))
+            }
+            Record::Admin(_) => panic!("nobody administers here"),
+        });
+        let code = |word: &str| Some(word.to_owned());
+        assert_eq!(
+            told.take(3).collect::<Vec<_>>(),
+            [
+                (Outcome::Cancelled, 499, None),
+                (Outcome::Failed, 500, code("internal")),
+                (Outcome::Interrupted, 503, code("overloaded")),
+            ]
+        );
+        audit.drain(Duration::from_secs(5)).await.unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,12 +1,11 @@
 //! The upstream's half of a streamed answer: bytes to events, and the wait for the first content.
 
 use super::call::{Attempting, Sent, accepted};
-use super::settle::{Consumed, of_events};
+use super::settle::Consumed;
 use gateway_actors::provider::{Limits, Outcome, Permit, Reply};
 use gateway_core::clock::Clock;
 use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
-use gateway_core::usage::Usage;
 use gateway_wire::sse::Parser;
 use gateway_wire::{Decode, names};
 use std::collections::VecDeque;
@@ -42,8 +41,8 @@ impl Live {
 }
 
 impl Consumed for Live {
-    fn consumed(&self) -> (Usage, u64) {
-        of_events(&self.events)
+    fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter()
     }
 }
 

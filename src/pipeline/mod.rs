@@ -8,6 +8,7 @@
 //! | [`receive`] | the body, bounded in bytes and time |
 //! | `inspect`, `analyze` | personal data and secrets taken out; another engine asked for them |
 //! | `admit` | the budget's leave, before anything is sent |
+//! | `attempts` | what was tried |
 //! | `call` | candidates tried in order, until one answers |
 //! | `live` | the upstream's half of a stream, its opening frames held until content |
 //! | `record` | what the audit trail is told |
@@ -18,6 +19,7 @@
 
 mod admit;
 mod analyze;
+mod attempts;
 mod call;
 mod estimate;
 mod exchange;
@@ -52,7 +54,6 @@ use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
 use settle::Consumed;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A caller's dialect: its codec, and what it allows the plan.
 #[derive(Clone, Copy)]
@@ -99,9 +100,9 @@ pub async fn walk(
     }
     let prepared = async {
         receive::check_media_type(request.headers())?;
-        let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
+        let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-        exchange.note(|record| record::asked(record, gateway, asked.model.as_deref()));
+        exchange.note(|record| record::asked(record, gateway, &asked));
         let plan = plan(gateway, dialect, &asked)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
@@ -119,25 +120,13 @@ pub async fn walk(
         return Err(ended(exchange, failure).await);
     }
     if !stream {
-        return tokio::select! {
-            biased;
-            served = answer(calling, exchange, dialect) => served,
-            // With the answer its call is cut: the guard drains for as long as the grace lasts.
-            () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
-        };
+        return answer(calling, exchange, dialect).await;
     }
     exchange.streams();
     let opening =
         Opening { request_id: id.to_owned(), created: exchange.started_unix.as_secs(), include_usage };
     let encoder = dialect.codec.stream(opening);
-    let patient = stream::within_patience(stream::search(calling, exchange));
-    let found = tokio::select! {
-        biased;
-        found = patient => found,
-        // With the search its attempt is cancelled, and its exchange ends.
-        () = gateway.shutdown.grace_over() => return Err(Failure::Stopping),
-    };
-    match found {
+    match stream::within_patience(stream::search(calling, exchange)).await {
         Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
             let told = calling.told(&exchange, None);
             Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
@@ -169,20 +158,18 @@ fn open(
     request: &HttpRequest,
 ) -> Result<Exchange, Failure> {
     let record = record::begun(gateway, id, &principal, request);
-    let refused = |failure: Failure| {
-        if let Some(mut record) = record.clone() {
-            record::failed(&mut record, &failure);
-            record::ended(&mut record, Ending::Failed(error::status(&failure)), Duration::ZERO);
-            gateway.audit.record_detached(Record::Request(record), ());
-        }
-        failure
+    let failure = if gateway.shutdown.has_begun() {
+        Failure::Stopping
+    } else if let Some(slot) = gateway.slots.take() {
+        return Ok(Exchange::open(gateway, id.to_owned(), principal, slot, record));
+    } else {
+        Failure::Overloaded
     };
-    if gateway.shutdown.has_begun() {
-        return Err(refused(Failure::Stopping));
+    if let Some(mut record) = record {
+        record::refused(&mut record, &failure);
+        gateway.audit.record_detached(Record::Request(record), ());
     }
-    let (slots, clock) = (&gateway.slots, &gateway.clock);
-    Exchange::open(id.to_owned(), principal, slots, clock, &gateway.audit, record.clone())
-        .ok_or_else(|| refused(Failure::Overloaded))
+    Err(failure)
 }
 
 fn decode(
@@ -219,7 +206,6 @@ fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candid
 /// A JSON answer: the events of a stream in one piece.
 async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
     let (mut exchange, result) = calling.first(exchange, call::whole).await;
-    exchange.note(|record| record::served(record, &calling, result.is_ok()));
     let events = match result {
         Ok(events) => events,
         Err(failure) => return Err(ended(exchange, failure).await),
@@ -232,7 +218,7 @@ async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect)
     };
     let body = dialect.codec.answer(&whole, &calling.facts(&exchange, &charge));
     let told = calling.told(&exchange, Some(charge.cost));
-    exchange.note(|record| record::served(record, &calling, true));
+    exchange.note(|record| record::restored(record, &calling.inspected));
     exchange.ends(Ending::Answered);
     exchange.finish().await;
     Ok(Served::Whole { body, told })

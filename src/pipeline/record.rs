@@ -1,23 +1,27 @@
 //! What the audit trail is told of a request: ids, words and counts, as the walk learns them. Types of the
 //! record can hold no text of a message.
 
-use super::call::Calling;
 use super::exchange::Ending;
 use super::failure::Failure;
+use super::inspect::Inspected;
 use crate::gateway::Gateway;
 use crate::http::error;
 use crate::identity::Principal;
 use actix_web::HttpRequest;
-use gateway_core::audit::{Attempt, Few, Named, Outcome, Pii, RequestId, RequestRecord, Time};
-use gateway_core::finding::Summary;
-use gateway_core::money::NanoUsd;
-use gateway_wire::Attempt as Tried;
+use gateway_core::audit::{Named, Outcome, Pii, RequestId, RequestRecord, Time};
+use gateway_core::conversation::Text;
+use gateway_core::finding::{Action, Summary};
+use gateway_core::routing::Route;
+use gateway_inspection::redact::Refused;
+use gateway_wire::Asked;
 use std::time::Duration;
 
 /// Header of a caller's own id of its request.
 const CLIENT_REQUEST_ID: &str = "x-request-id";
 /// W3C Trace Context, level 1: `00-<trace>-<parent>-<flags>`.
 const TRACE_PARENT: &str = "traceparent";
+/// The code of a request that a mistake of the gateway's own ended; its caller is told nothing.
+const INTERNAL: &str = "internal";
 
 /// The record of a request that has come. `None` where its id is none, which no id of ours is.
 pub(super) fn begun(
@@ -47,17 +51,10 @@ fn trace(value: &str) -> Option<(&str, &str)> {
     (hex(trace, 32) && hex(span, 16)).then_some((trace, span))
 }
 
-/// A name that is no route's is the caller's own text, and stays out.
-pub(super) fn asked(record: &mut RequestRecord, gateway: &Gateway, model: Option<&str>) {
-    let Some(model) = model else { return };
-    let (upstream, bare) =
-        model.split_once('/').map_or((None, model), |(upstream, bare)| (Some(upstream), bare));
-    let mut routes = gateway.router.models();
-    let known = routes.any(|route| {
-        let prefixed =
-            route.model.as_str() == bare && upstream.is_none_or(|name| name == route.upstream.as_str());
-        prefixed || route.model.as_str() == model
-    });
+/// A name that points at no route is the caller's own text, and stays out.
+pub(super) fn asked(record: &mut RequestRecord, gateway: &Gateway, asked: &Asked) {
+    let Some(model) = asked.model.as_deref() else { return };
+    let known = gateway.router.knows(asked.provider.as_deref(), model);
     record.model_requested = known.then(|| Named::cleaned(model));
 }
 
@@ -72,55 +69,89 @@ pub(super) fn searched(record: &mut RequestRecord, summary: &Summary) {
     record.pii = pii;
 }
 
-/// Who was tried, and who answered.
-pub(super) fn served(record: &mut RequestRecord, calling: &Calling, answered: bool) {
-    attempts(record, &calling.attempts);
-    if let Some(summary) = &calling.inspected.summary {
-        searched(record, summary);
-    }
-    if answered {
-        let route = &calling.candidate().route;
-        record.provider_used = Some(Named::from(&route.upstream));
-        record.model_used = Some(Named::from(&route.model));
-        record.fallback_triggered = calling.chosen > 0;
-    }
-    record.overhead_us = micros(calling.waited);
-}
-
-fn attempts(record: &mut RequestRecord, tried: &[Tried]) {
-    record.attempts = Few::default();
-    for attempt in tried {
-        record.attempts.push(Attempt {
-            provider: Named::cleaned(&attempt.provider),
-            model: Named::cleaned(&attempt.model),
-            outcome: Named::cleaned(attempt.outcome),
-            status: attempt.status,
-            ms: attempt.ms,
-            cost_usd: NanoUsd::ZERO,
-        });
+/// With the answer it is known what was not given back.
+pub(super) fn restored(record: &mut RequestRecord, inspected: &Inspected) {
+    if let Some(summary) = &inspected.summary {
+        record.pii.withheld = u64::from(summary.withheld);
     }
 }
 
-/// Why it got no answer.
+/// Who answered, be it in part.
+pub(super) fn answered(record: &mut RequestRecord, route: &Route, is_fallback: bool, model: Option<&Text>) {
+    record.provider_used = Some(Named::from(&route.upstream));
+    record.model_used = Some(Named::from(&route.model));
+    record.model_answered = model.map(|model| Named::cleaned(&model.decoded()));
+    record.fallback_triggered = is_fallback;
+}
+
+/// Why it got no whole answer.
 pub(super) fn failed(record: &mut RequestRecord, failure: &Failure) {
-    let told = error::describe(failure, "");
-    record.code = Some(Named::cleaned(told.code));
-    if !told.attempts.is_empty() {
-        attempts(record, &told.attempts);
+    record.code = Some(Named::cleaned(error::code(failure).word()));
+    record.outcome = outcome(failure);
+    if let Failure::KeptIn(Refused::Blocked { kinds } | Refused::Name { kinds, .. }) = failure {
+        // How many of each there were is not known: the search ends with its verdict.
+        record.pii.by_type = kinds.iter().map(|kind| (Named::cleaned(kind.name()), 1)).collect();
+        record.pii.action = Some(Named::cleaned(Action::Block.word()));
     }
-    record.outcome = if told.status >= 500 { Outcome::Failed } else { Outcome::Denied };
 }
 
-/// The end: status, time, and what of the waiting was the provider's.
-pub(super) fn ended(record: &mut RequestRecord, ending: Ending, took: Duration) {
+/// Turned away before its exchange was open.
+pub(super) fn refused(record: &mut RequestRecord, failure: &Failure) {
+    failed(record, failure);
+    (record.outcome, record.status) = (Outcome::Denied, error::status(failure));
+}
+
+/// A mistake of the gateway's own. No answer was given.
+pub(super) fn panicked(record: &mut RequestRecord) {
+    record.code = Named::new(INTERNAL);
+    record.outcome = Outcome::Failed;
+}
+
+/// The table of docs/audit-schema.md: what was refused before a provider was asked is denied.
+fn outcome(failure: &Failure) -> Outcome {
+    match failure {
+        Failure::Denied(_)
+        | Failure::Forbidden
+        | Failure::ForeignHost
+        | Failure::Overloaded
+        | Failure::MediaType
+        | Failure::BodyTooLarge { .. }
+        | Failure::BodyLate { .. }
+        | Failure::BodyBroken
+        | Failure::Malformed(_)
+        | Failure::Plan(_)
+        | Failure::KeptIn(_)
+        | Failure::Unrecordable
+        | Failure::NotInspected
+        | Failure::OverBudget(_)
+        | Failure::RateLimited(_)
+        | Failure::BudgetUnavailable { .. }
+        | Failure::ModelNotListed
+        | Failure::TeamUnknown
+        | Failure::NotFound
+        | Failure::MethodNotAllowed => Outcome::Denied,
+        Failure::Refused { .. }
+        | Failure::ContextTooLong
+        | Failure::ContentFiltered
+        | Failure::ModelUnknownUpstream
+        | Failure::OneFailed { .. }
+        | Failure::NoneAvailable { .. }
+        | Failure::Overgrown => Outcome::Failed,
+        Failure::CutShort { .. } => Outcome::CutShort,
+        Failure::Stopping => Outcome::Interrupted,
+    }
+}
+
+/// The end: status and times.
+pub(super) fn ended(record: &mut RequestRecord, ending: Ending, took: Duration, overhead: Duration) {
     (record.outcome, record.status) = match ending {
         Ending::Answered => (Outcome::Answered, 200),
         Ending::Cancelled => (Outcome::Cancelled, 499),
-        Ending::CutShort => (Outcome::CutShort, 200),
+        Ending::CutShort => (record.outcome, 200),
         Ending::Failed(status) => (record.outcome, status),
     };
     record.latency_ms = super::call::millis(took);
-    record.overhead_us = micros(took).saturating_sub(record.overhead_us);
+    record.overhead_us = micros(overhead);
 }
 
 fn micros(duration: Duration) -> u64 {

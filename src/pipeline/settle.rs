@@ -6,7 +6,7 @@ use crate::budget::Settlements;
 use gateway_actors::budget::Hold;
 use gateway_core::audit::RequestRecord;
 use gateway_core::catalog::{Bound, ServiceTier, cost};
-use gateway_core::conversation::Event;
+use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::finding::Summary;
 use gateway_core::ledger::{Counter, Meter, Route, Settle, Tally};
@@ -19,6 +19,8 @@ use std::time::Duration;
 /// What an answer consumed and costs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Charge {
+    /// Of it, what the provider reported.
+    pub reported: Usage,
     pub usage: Usage,
     pub cost: NanoUsd,
     /// The provider did not report all of it.
@@ -26,30 +28,40 @@ pub(super) struct Charge {
 }
 
 impl Charge {
-    pub(super) const NOTHING: Charge = Charge { usage: Usage::NONE, cost: NanoUsd::ZERO, estimate: true };
+    pub(super) const NOTHING: Charge =
+        Charge { reported: Usage::NONE, usage: Usage::NONE, cost: NanoUsd::ZERO, estimate: true };
 }
 
-/// What was received of an answer, as far as its cost depends on it.
+/// What was received of an answer.
 pub(super) trait Consumed {
-    /// What the provider reported, and the bytes of what the model made.
-    fn consumed(&self) -> (Usage, u64);
+    fn events(&self) -> impl Iterator<Item = &Event>;
+
+    /// What its cost depends on: what the provider reported, and the bytes of what the model made.
+    fn consumed(&self) -> (Usage, u64) {
+        let (mut reported, mut received) = (Usage::NONE, 0u64);
+        for event in self.events() {
+            received = received.saturating_add(event.shown_bytes());
+            if let Event::Usage(usage) = event {
+                reported.replace_with(usage);
+            }
+        }
+        (reported, received)
+    }
+
+    /// The name of the model that the provider answered with.
+    fn model(&self) -> Option<&Text> {
+        let told = self.events().filter_map(|event| match event {
+            Event::Start { model, .. } => model.as_ref(),
+            _ => None,
+        });
+        told.last()
+    }
 }
 
 impl Consumed for Vec<Event> {
-    fn consumed(&self) -> (Usage, u64) {
-        of_events(self)
+    fn events(&self) -> impl Iterator<Item = &Event> {
+        self.iter()
     }
-}
-
-pub(super) fn of_events<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Usage, u64) {
-    let (mut reported, mut received) = (Usage::NONE, 0u64);
-    for event in events {
-        received = received.saturating_add(event.shown_bytes());
-        if let Event::Usage(usage) = event {
-            reported.replace_with(usage);
-        }
-    }
-    (reported, received)
 }
 
 /// What the ledger said when it let the request pass.
@@ -140,17 +152,20 @@ impl Bill {
         self.seen = (Usage::default(), 0);
     }
 
-    /// It gave no answer.
-    pub(super) fn failed(&mut self, fault: &Fault) {
-        let Some(attempt) = self.under_way.take() else { return };
-        if was_served(fault) {
-            self.lost.push((attempt.name(), attempt.broken(&self.seen.0, self.seen.1)));
-        }
+    /// It gave no answer. What it costs all the same.
+    pub(super) fn failed(&mut self, fault: &Fault) -> NanoUsd {
+        let Some(attempt) = self.under_way.take().filter(|_| was_served(fault)) else { return NanoUsd::ZERO };
+        let charge = attempt.broken(&self.seen.0, self.seen.1);
+        self.lost.push((attempt.name(), charge));
+        charge.cost
     }
 
-    /// What a stream has brought so far.
-    pub(super) fn saw(&mut self, reported: &Usage, received: u64) {
-        self.seen = (*reported, received);
+    /// More of a stream has come.
+    pub(super) fn sees(&mut self, event: &Event) {
+        match event {
+            Event::Usage(usage) => self.seen.0.replace_with(usage),
+            event => self.seen.1 = self.seen.1.saturating_add(event.shown_bytes()),
+        }
     }
 
     /// The answer is whole. What it consumed, and what the request costs: lost attempts before it are a part of that.
@@ -163,6 +178,12 @@ impl Bill {
             estimate: charge.estimate || !self.lost.is_empty(),
             ..charge
         }
+    }
+
+    /// Likewise, of a stream that has been seen to its end.
+    pub(super) fn charge_seen(&mut self) -> Charge {
+        let (reported, received) = self.seen;
+        self.charge(&reported, received)
     }
 
     /// What is left to the team, in the tighter window, and how fast it may go on.
@@ -188,7 +209,7 @@ impl Bill {
             costs.clone().fold(NanoUsd::ZERO, |sum, (_, charge)| sum.saturating_add(charge.cost));
         record.cost_is_estimate = costs.clone().any(|(_, charge)| charge.estimate);
         if let Some((_, charge)) = costs.last() {
-            record.usage = charge.usage;
+            record.usage = charge.reported;
         }
     }
 
@@ -257,7 +278,7 @@ impl UnderWay {
     fn answered(&self, reported: &Usage, received: u64) -> Charge {
         if reported.is_reported() {
             let cost = self.cost(reported);
-            return Charge { usage: *reported, cost, estimate: false };
+            return Charge { reported: *reported, usage: *reported, cost, estimate: false };
         }
         self.estimated(reported, reported.output.unwrap_or_else(|| self.made(received)))
     }
@@ -267,7 +288,7 @@ impl UnderWay {
         if !self.stream {
             let usage =
                 Usage { input: Some(self.bound.input), output: Some(self.bound.output), ..Usage::NONE };
-            return Charge { usage, cost: self.bound.cost, estimate: true };
+            return Charge { reported: *reported, usage, cost: self.bound.cost, estimate: true };
         }
         self.estimated(reported, self.made(received).max(reported.output.unwrap_or(0)))
     }
@@ -280,13 +301,14 @@ impl UnderWay {
     fn estimated(&self, reported: &Usage, output: u64) -> Charge {
         let usage = Usage { output: Some(output), ..*reported };
         if reported.input.is_some() {
-            return Charge { usage, cost: self.cost(&usage), estimate: true };
+            return Charge { reported: *reported, usage, cost: self.cost(&usage), estimate: true };
         }
         // Nobody told how much of the prompt was written to a cache: the dearest, as it was reserved.
         let usage = Usage { input: Some(self.bound.input), output: Some(output), ..Usage::NONE };
         let prompt = Usage { output: Some(0), ..usage };
         let of_output = NanoUsd(self.cost(&usage).0.saturating_sub(self.cost(&prompt).0));
-        Charge { usage, cost: self.bound.input_cost.saturating_add(of_output), estimate: true }
+        let cost = self.bound.input_cost.saturating_add(of_output);
+        Charge { reported: *reported, usage, cost, estimate: true }
     }
 
     fn cost(&self, usage: &Usage) -> NanoUsd {

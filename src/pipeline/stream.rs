@@ -15,7 +15,6 @@ use futures_util::Stream;
 use gateway_actors::provider::Outcome;
 use gateway_core::conversation::Event;
 use gateway_core::fault::{Fault, FaultClass};
-use gateway_core::usage::Usage;
 use gateway_wire::{Encode, sse};
 use std::convert::Infallible;
 use std::future::Future;
@@ -71,7 +70,7 @@ pub struct Answering {
 enum Phase {
     Searching(Searching),
     Flowing(Box<Flowing>),
-    /// Whole, and being recorded; then the closing frames go out.
+    /// Over, whole or not, and being recorded; then the closing frames go out.
     Closing(Pin<Box<dyn Future<Output = ()>>>, BytesMut),
     Over,
 }
@@ -81,28 +80,17 @@ struct Flowing {
     exchange: Exchange,
     live: Live,
     restoring: Option<Restoring>,
-    usage: Usage,
-    /// Bytes of text passed on.
-    received: u64,
     /// Since when we wait for the upstream, and after how many frames; none while the caller is the slower one.
     waiting: Option<(Instant, u64)>,
 }
 
 impl Flowing {
-    fn cut_short(&mut self, failure: &Failure) {
-        let Flowing { calling, exchange, .. } = self;
-        exchange.note(|record| {
-            record::served(record, calling, true);
-            record::failed(record, failure);
-        });
-        exchange.ends(Ending::CutShort);
-    }
-}
-
-impl Drop for Flowing {
-    /// Cut off or left, it costs what was seen of it.
-    fn drop(&mut self) {
-        self.exchange.bill.saw(&self.usage, self.received);
+    fn note_withheld(&mut self) {
+        let Flowing { calling, exchange, restoring, .. } = self;
+        if let Some(restoring) = restoring {
+            calling.inspected.withheld(restoring.withheld());
+            exchange.note(|record| record::restored(record, &calling.inspected));
+        }
     }
 }
 
@@ -158,11 +146,11 @@ impl Answering {
         }
     }
 
-    fn flow(&mut self, calling: Box<Calling>, exchange: Exchange, live: Live) {
+    fn flow(&mut self, calling: Box<Calling>, mut exchange: Exchange, live: Live) {
+        exchange.content_begins();
         self.encoder.open(&calling.facts(&exchange, &Charge::NOTHING), &mut self.out);
         let restoring = calling.restoring();
-        let usage = Usage::default();
-        let flowing = Flowing { calling, exchange, live, restoring, usage, received: 0, waiting: None };
+        let flowing = Flowing { calling, exchange, live, restoring, waiting: None };
         self.phase = Phase::Flowing(Box::new(flowing));
     }
 
@@ -176,17 +164,11 @@ impl Answering {
                 self.phase = Phase::Over;
             }
             Phase::Searching(searching) => {
-                let Found { calling, mut exchange, result } = ready!(searching.as_mut().poll(cx));
+                let Found { calling, exchange, result } = ready!(searching.as_mut().poll(cx));
                 match result {
                     Ok(live) => self.flow(calling, exchange, live),
-                    Err(failure) => {
-                        exchange.ends(Ending::Failed(error::status(&failure)));
-                        exchange.note(|record| {
-                            record::served(record, &calling, false);
-                            record::failed(record, &failure);
-                        });
-                        self.fail(&failure);
-                    }
+                    // The caller has the status of the stream's head.
+                    Err(failure) => self.fail(exchange, Ending::Failed(200), &failure),
                 }
             }
             Phase::Flowing(flowing) => match ready!(flowing.live.poll_event(cx)) {
@@ -204,7 +186,7 @@ impl Answering {
     fn pass_on(&mut self, event: Event) {
         let Phase::Flowing(flowing) = &mut self.phase else { return };
         match event {
-            Event::Usage(usage) => flowing.usage.replace_with(&usage),
+            Event::Usage(_) => flowing.exchange.bill.sees(&event),
             Event::Failed(fault) => self.cut(&fault),
             Event::End => {
                 if self.restored(Event::End).is_ok() {
@@ -212,7 +194,7 @@ impl Answering {
                 }
             }
             event => {
-                flowing.received += event.shown_bytes();
+                flowing.exchange.bill.sees(&event);
                 // Where it fails, the stream has ended with an error.
                 self.restored(event).ok();
             }
@@ -235,61 +217,74 @@ impl Answering {
     fn close(&mut self) {
         if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
             flowing.live.permit.report(Outcome::Succeeded);
-            if let Some(restoring) = &flowing.restoring {
-                flowing.calling.inspected.withheld(restoring.withheld());
-            }
-            let charge = flowing.exchange.bill.charge(&flowing.usage, flowing.received);
+            flowing.note_withheld();
+            let charge = flowing.exchange.bill.charge_seen();
             let facts = flowing.calling.facts(&flowing.exchange, &charge);
             let mut closing = BytesMut::with_capacity(1024);
             self.encoder.close(&facts, &mut closing);
-            let Flowing { calling, exchange, .. } = &mut *flowing;
-            exchange.note(|record| record::served(record, calling, true));
+            let mut exchange = flowing.exchange;
             exchange.ends(Ending::Answered);
-            let recorded = Box::pin(async move { flowing.exchange.finish().await });
+            let recorded = Box::pin(async move { exchange.finish().await });
             self.phase = Phase::Closing(recorded, closing);
         }
     }
 
-    /// The upstream broke off after content: one error event, never a second answer.
+    /// The upstream broke off after content.
     fn cut(&mut self, fault: &Fault) {
-        if let Phase::Flowing(flowing) = &mut self.phase {
+        if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
             flowing.live.permit.report(Outcome::Faulted(fault.clone()));
-            flowing.cut_short(&Failure::CutShort { class: fault.class.clone() });
+            flowing.exchange.attempts.breaks(fault.word());
+            flowing.note_withheld();
+            let failure = Failure::CutShort { class: fault.class.clone() };
+            self.fail(flowing.exchange, Ending::CutShort, &failure);
         }
-        self.fail(&Failure::CutShort { class: fault.class.clone() });
     }
 
-    /// The grace of a shutdown is over.
-    fn stop(&mut self) {
-        match &mut self.phase {
-            Phase::Over | Phase::Closing(..) => return,
-            Phase::Searching(_) => {}
-            Phase::Flowing(flowing) => flowing.cut_short(&Failure::Stopping),
+    /// The grace of a shutdown is over. Whether this ends here: a search ends by itself, and what is being
+    /// recorded is over.
+    fn stop(&mut self) -> bool {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Flowing(mut flowing) => {
+                flowing.note_withheld();
+                self.fail(flowing.exchange, Ending::CutShort, &Failure::Stopping);
+                true
+            }
+            phase => {
+                self.phase = phase;
+                false
+            }
         }
-        self.fail(&Failure::Stopping);
     }
 
-    fn fail(&mut self, failure: &Failure) {
-        self.phase = Phase::Over;
-        self.encoder.fail(&error::describe(failure, &self.request_id), &mut self.out);
+    /// One error event, once the end is recorded; never a second answer.
+    fn fail(&mut self, mut exchange: Exchange, ending: Ending, failure: &Failure) {
+        exchange.ends(ending);
+        exchange.note(|record| record::failed(record, failure));
+        let mut closing = BytesMut::with_capacity(512);
+        self.encoder.fail(&error::describe(failure, &self.request_id), &mut closing);
+        self.phase = Phase::Closing(Box::pin(async move { exchange.finish().await }), closing);
     }
 
-    /// Nothing to send, and the upstream (or the search) is silent: look at the clocks.
-    fn poll_silence(&mut self, cx: &mut Context) {
+    /// Nothing to send, and the upstream (or the search) is silent: look at the clocks. `Ready` is the end of the
+    /// stream, whose steps are still to be taken.
+    fn poll_silence(&mut self, cx: &mut Context) -> Poll<()> {
         // The record has a deadline of its own, and wakes this stream.
         if matches!(self.phase, Phase::Closing(..)) {
-            return;
+            return Poll::Pending;
         }
         if self.stopping.is_none() {
             let gateway = Arc::clone(&self.gateway);
             self.stopping = Some(Box::pin(async move { gateway.shutdown.grace_over().await }));
         }
-        if self.stopping.as_mut().is_some_and(|told| told.as_mut().poll(cx).is_ready()) {
-            return self.stop();
+        // Once it is over a search goes on for a moment, and this is not to be polled again.
+        let told = self.stopping.as_mut().filter(|_| !self.gateway.shutdown.is_grace_over());
+        if told.is_some_and(|told| told.as_mut().poll(cx).is_ready()) && self.stop() {
+            return Poll::Ready(());
         }
         let now = self.gateway.clock.now();
         if now.saturating_duration_since(self.last_sent) >= KEEP_ALIVE {
-            return self.out.extend_from_slice(sse::KEEP_ALIVE);
+            self.out.extend_from_slice(sse::KEEP_ALIVE);
+            return Poll::Pending;
         }
         let mut next = self.last_sent + KEEP_ALIVE;
         if let Phase::Flowing(flowing) = &mut self.phase {
@@ -301,7 +296,8 @@ impl Answering {
             flowing.waiting = Some((since, frames));
             let limit = flowing.calling.deadline().min(since + self.gateway.config.calls.first_byte_timeout);
             if now >= limit {
-                return self.cut(&Fault::new(FaultClass::Timeout, None));
+                self.cut(&Fault::new(FaultClass::Timeout, None));
+                return Poll::Ready(());
             }
             next = next.min(limit);
         }
@@ -312,6 +308,7 @@ impl Answering {
             // It came due between the look at the clock and here: look again at once.
             cx.waker().wake_by_ref();
         }
+        Poll::Pending
     }
 }
 
@@ -329,7 +326,9 @@ impl Stream for Answering {
                 continue;
             }
             if this.out.is_empty() {
-                this.poll_silence(cx);
+                if this.poll_silence(cx).is_ready() {
+                    continue;
+                }
                 if this.out.is_empty() {
                     return Poll::Pending;
                 }

@@ -1,9 +1,10 @@
 //! The audit trail from outside: the command line over its folder, and its newest records over HTTP.
 
-use crate::client::Reply;
-use crate::gateway::{ADMIN_KEY, Finished, Gateway, Setup};
+use crate::client::{Delivery, Dialect, Reply};
+use crate::gateway::{ADMIN_KEY, Finished, Gateway, Setup, eventually};
+use crate::shared_budgets::Redis;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,6 +23,10 @@ impl State {
 
     pub fn setup(&self) -> Setup {
         Setup::new().env("GATEWAY_STATE_DIR", self.0.display())
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     pub fn audit(&self, arguments: &[&str]) -> Finished {
@@ -120,4 +125,61 @@ async fn the_newest_records_are_read_within_ones_scope() {
     let wrong = gateway.get(&format!("{path}?limit=0")).await;
     assert_eq!(wrong.status, 400);
     assert_eq!(wrong.json()["error"]["field"], "limit");
+}
+
+#[tokio::test]
+async fn replicas_show_each_other_their_newest_records() {
+    let mut redis = Redis::start().await;
+    let path = "/v1/audit/recent";
+    let recent = async |gateway: &Gateway, query: &str| {
+        let asked = gateway.anonymous(Method::GET, &format!("{path}?{query}")).header("x-api-key", ADMIN_KEY);
+        Reply::of(asked).await.json()
+    };
+    let ids = |page: &Value| -> Vec<String> {
+        let entries = page["entries"].as_array().expect("entries").iter();
+        entries.map(|record| record["request_id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let setup = || Setup::new().env("REDIS_URL", redis.url());
+    let gateways = [setup().start().await, setup().start().await];
+    let mut asked = Vec::new();
+    for number in 0..6 {
+        let gateway = &gateways[number % 2];
+        let body = Dialect::OpenAi.ask("gpt-4o", "say: hello", Delivery::Json);
+        let reply = gateway.post(Dialect::OpenAi.path(), &body).await;
+        let id = reply.header("x-request-id").to_owned();
+        for gateway in &gateways {
+            // So that their order is known.
+            eventually("seen everywhere", async || ids(&recent(gateway, "limit=1").await) == [id.as_str()])
+                .await;
+        }
+        asked.insert(0, id);
+    }
+    for gateway in &gateways {
+        let first = recent(gateway, "limit=4&team=engineering-team").await;
+        assert_eq!((ids(&first).as_slice(), &first["replicas"]), (&asked[..4], &json!("all")), "{first}");
+        let cursor = first["next_cursor"].as_str().expect("there is more");
+        let second = recent(gateway, &format!("limit=4&cursor={cursor}")).await;
+        assert_eq!(
+            (ids(&second).as_slice(), &second["next_cursor"]),
+            (&asked[4..], &json!(null)),
+            "{second}"
+        );
+        assert_eq!(ids(&recent(gateway, "team=finance-team").await), [""; 0]);
+    }
+    redis.kill();
+    for (number, gateway) in gateways.iter().enumerate() {
+        let own = recent(gateway, "").await;
+        let want: Vec<&String> = asked.iter().rev().skip(number).step_by(2).collect();
+        assert_eq!(
+            (ids(&own).iter().rev().collect::<Vec<_>>(), &own["replicas"]),
+            (want, &json!("this")),
+            "{own}"
+        );
+    }
+    // What was written meanwhile is told when Redis is back.
+    let stale = gateways[0].post(Dialect::OpenAi.path(), &json!({"messages": []})).await;
+    assert_eq!(stale.status, 400);
+    let id = stale.header("x-request-id");
+    redis.start_again().await;
+    eventually("told late", async || ids(&recent(&gateways[1], "").await).contains(&id.to_owned())).await;
 }

@@ -2,7 +2,7 @@
 //! for requests that no library would send.
 
 use reqwest::header::HeaderMap;
-use reqwest::{RequestBuilder, Response};
+use reqwest::{ClientBuilder, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Once;
@@ -15,12 +15,14 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// A client without a proxy, without certificates, which needs nothing of the machine.
 pub fn http() -> reqwest::Client {
+    http_of(|builder| builder)
+}
+
+/// Likewise, with something else set.
+pub fn http_of(set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> reqwest::Client {
     static CRYPTO: Once = Once::new();
     CRYPTO.call_once(|| rustls::crypto::ring::default_provider().install_default().expect("installed once"));
-    reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .timeout(LONGEST)
+    set(reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(LONGEST))
         .build()
         .expect("a client without certificates")
 }
@@ -30,6 +32,7 @@ pub fn http() -> reqwest::Client {
 pub enum Dialect {
     Native,
     OpenAi,
+    Anthropic,
 }
 
 /// How an answer is asked for.
@@ -40,18 +43,24 @@ pub enum Delivery {
 }
 
 /// Each dialect with each delivery.
-pub const WAYS: [(Dialect, Delivery); 4] = [
+pub const WAYS: [(Dialect, Delivery); 6] = [
     (Dialect::Native, Delivery::Json),
     (Dialect::Native, Delivery::Stream),
     (Dialect::OpenAi, Delivery::Json),
     (Dialect::OpenAi, Delivery::Stream),
+    (Dialect::Anthropic, Delivery::Json),
+    (Dialect::Anthropic, Delivery::Stream),
 ];
+
+/// Those whose requests are written as OpenAI's chat.
+pub const CHAT_WAYS: [(Dialect, Delivery); 4] = [WAYS[0], WAYS[1], WAYS[2], WAYS[3]];
 
 impl Dialect {
     pub fn path(self) -> &'static str {
         match self {
             Dialect::Native => "/v1/complete",
             Dialect::OpenAi => "/v1/chat/completions",
+            Dialect::Anthropic => "/v1/messages",
         }
     }
 
@@ -73,6 +82,10 @@ impl Dialect {
         let text = match self {
             Dialect::Native => &body["content"],
             Dialect::OpenAi => &body["choices"][0]["message"]["content"],
+            Dialect::Anthropic => {
+                let blocks = body["content"].as_array().unwrap_or_else(|| panic!("no blocks in {body}"));
+                return blocks.iter().filter_map(|block| block["text"].as_str()).collect();
+            }
         };
         text.as_str().unwrap_or_else(|| panic!("no text in {body}")).to_owned()
     }
@@ -84,6 +97,7 @@ impl Dialect {
             Dialect::Native if event.name == "delta" => &data["text"],
             Dialect::Native => return None,
             Dialect::OpenAi => &data["choices"][0]["delta"]["content"],
+            Dialect::Anthropic => &data["delta"]["text"],
         };
         text.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
     }
@@ -98,6 +112,7 @@ impl Dialect {
         match self {
             Dialect::Native => event.name == "done",
             Dialect::OpenAi => event.data == "[DONE]",
+            Dialect::Anthropic => event.name == "message_stop",
         }
     }
 
@@ -105,17 +120,17 @@ impl Dialect {
     pub fn error_of(self, event: &Event) -> Option<Value> {
         let data: Value = serde_json::from_str(&event.data).ok()?;
         let is_error = data["error"].is_object();
-        assert_eq!(is_error && self == Dialect::Native, event.name == "error", "{event:?}");
+        assert_eq!(is_error && self != Dialect::OpenAi, event.name == "error", "{event:?}");
         is_error.then_some(data)
     }
 
-    /// What the answer tells of its attempts: `provider:outcome`, in order. A stream of OpenAI's dialect
-    /// tells them nowhere.
+    /// What the answer tells of its attempts: `provider:outcome`, in order. The other dialects tell them
+    /// nowhere.
     pub fn attempts(self, reply: &Reply) -> Vec<String> {
         let told = match self {
             Dialect::Native if reply.is_stream() => reply.last_event().json(),
             Dialect::Native => reply.json(),
-            Dialect::OpenAi => return Vec::new(),
+            Dialect::OpenAi | Dialect::Anthropic => return Vec::new(),
         };
         attempts(&told["attempts"])
     }

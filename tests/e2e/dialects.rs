@@ -1,7 +1,7 @@
 //! Each provider in each dialect, whole and streamed: text, usage, cost, reasons, headers; which fields go
 //! where and which are dropped; models, status and health; TLS.
 
-use crate::client::{Delivery, Dialect, Reply, WAYS};
+use crate::client::{CHAT_WAYS, Delivery, Dialect, Reply, WAYS};
 use crate::gateway::{Gateway, Setup, eventually, self_signed};
 use gateway_simulator::{Provider, Simulator, SimulatorOptions};
 use reqwest::Method;
@@ -79,7 +79,7 @@ fn closing(dialect: Dialect, reply: &Reply) -> Value {
             assert_eq!(last.name, "done");
             last.json()
         }
-        Dialect::OpenAi => {
+        Dialect::OpenAi | Dialect::Anthropic => {
             let events = reply.events();
             let chunks = events.iter().filter(|event| event.data != "[DONE]").map(|event| event.json());
             chunks.into_iter().find(|chunk| !chunk["gateway"].is_null()).expect("a `gateway` object")
@@ -91,6 +91,14 @@ fn finish_reason(dialect: Dialect, closing: &Value) -> Value {
     match dialect {
         Dialect::Native => closing["finish_reason"].clone(),
         Dialect::OpenAi => closing["choices"][0]["finish_reason"].clone(),
+        Dialect::Anthropic => {
+            let reason = closing["stop_reason"].as_str().or(closing["delta"]["stop_reason"].as_str());
+            json!(match reason.expect("a reason") {
+                "end_turn" | "stop_sequence" => "stop",
+                "max_tokens" => "length",
+                other => other,
+            })
+        }
     }
 }
 
@@ -124,6 +132,7 @@ async fn every_provider_answers_in_every_way() {
             match dialect {
                 Dialect::Native => assert_native(&closing, &reply, target, (input, output), &cost),
                 Dialect::OpenAi => assert_openai(&closing, &reply, target, (input, output), &cost),
+                Dialect::Anthropic => assert_anthropic(&closing, &reply, target, (input, output), &cost),
             }
         }
     }
@@ -152,7 +161,7 @@ fn assert_headers(reply: &Reply, target: &Target, cost: &str, case: &str) {
     assert!(reply.header("x-gateway-overhead-us").parse::<u64>().is_ok(), "{case}");
     // No header of an upstream comes through.
     for name in reply.headers.keys().map(|name| name.as_str()) {
-        let ours = name.starts_with("x-gateway-") || name == "x-request-id";
+        let ours = name.starts_with("x-gateway-") || ["x-request-id", "request-id"].contains(&name);
         let plain = ["content-type", "content-length", "transfer-encoding", "date"].contains(&name);
         let stream = ["cache-control", "x-accel-buffering"].contains(&name);
         assert!(ours || plain || stream, "{name} came through, {case}");
@@ -218,6 +227,36 @@ fn assert_openai(closing: &Value, reply: &Reply, target: &Target, (input, output
     }
 }
 
+fn assert_anthropic(
+    closing: &Value,
+    reply: &Reply,
+    target: &Target,
+    (input, output): (u64, u64),
+    cost: &str,
+) {
+    let id = format!("msg_{}", reply.header("x-request-id").replace('-', ""));
+    assert_eq!(reply.header("request-id"), reply.header("x-request-id"));
+    let message = if reply.is_stream() {
+        let events = reply.events();
+        assert!(events.iter().all(|event| event.json()["type"] == event.name), "{events:?}");
+        let mut names: Vec<&str> = events.iter().map(|event| event.name.as_str()).collect();
+        names.dedup();
+        let whole = ["message_start", "content_block_start", "content_block_delta", "content_block_stop"];
+        assert_eq!(names, [&whole[..], &["message_delta", "message_stop"]].concat());
+        let gateway = &closing["gateway"];
+        assert_eq!(gateway["request_id"], reply.header("x-request-id"));
+        assert_eq!((&gateway["provider"], &gateway["attempts"]), (&json!(target.provider.name()), &json!(1)));
+        assert!(reply.text().contains(&format!("\"cost_usd\":{cost}")), "{cost}: {gateway}");
+        events[0].json()["message"].clone()
+    } else {
+        closing.clone()
+    };
+    let told = [&message["id"], &message["type"], &message["role"], &message["model"]];
+    assert_eq!(told, [&json!(id), &json!("message"), &json!("assistant"), &json!(target.model)]);
+    let usage = &closing["usage"];
+    assert_eq!([&usage["input_tokens"], &usage["output_tokens"]], [&json!(input), &json!(output)], "{usage}");
+}
+
 #[tokio::test]
 async fn a_stream_has_a_usage_chunk_only_where_it_was_asked_for() {
     let gateway = Gateway::start().await;
@@ -247,7 +286,7 @@ async fn every_way_to_end_has_its_reason() {
     let gateway = Gateway::start().await;
     let long = "word ".repeat(60);
     for target in &TARGETS {
-        for (dialect, delivery) in WAYS {
+        for (dialect, delivery) in CHAT_WAYS {
             for (case, said, fields, text, reason, bound) in [
                 ("done", "one", json!({"max_tokens": 5000}), Some("one"), "stop", ""),
                 ("its limit", long.as_str(), json!({"max_tokens": 16}), None, "length", ""),
@@ -316,7 +355,7 @@ async fn a_conversation_reaches_each_provider_in_its_own_form() {
     let texts = |texts: &[&str]| texts.iter().map(|t| json!({"type": "text", "text": t})).collect::<Value>();
     let parts = |texts: &[&str]| texts.iter().map(|t| json!({"text": t})).collect::<Value>();
     for target in &TARGETS {
-        for (dialect, delivery) in WAYS {
+        for (dialect, delivery) in CHAT_WAYS {
             let mut body = dialect.ask(target.asked, "", delivery);
             body["messages"] = messages.clone();
             let reply = gateway.post(dialect.path(), &body).await;
@@ -380,7 +419,7 @@ async fn what_a_provider_does_not_take_is_dropped_and_named() {
         (&TARGETS[2], ""),
         (&TARGETS[3], "user,messages.name,logit_bias"),
     ] {
-        for (dialect, delivery) in WAYS {
+        for (dialect, delivery) in CHAT_WAYS {
             let mut body = dialect.ask(target.asked, "", delivery);
             let more = fields.as_object().expect("an object").clone();
             body.as_object_mut().expect("an object").extend(more);
@@ -431,7 +470,7 @@ async fn a_model_is_found_by_each_of_its_names() {
         (json!({"model": "openai/gpt-4o", "provider": "openai"}), "openai", "gpt-4o"),
     ] {
         for (dialect, delivery) in WAYS {
-            if dialect == Dialect::OpenAi && fields.get("provider").is_some() {
+            if dialect != Dialect::Native && fields.get("provider").is_some() {
                 continue;
             }
             let mut body = dialect.ask("", "say: hi", delivery);

@@ -120,7 +120,7 @@ async fn answers_that_are_none_fall_back() {
         }
     }
     for failure in [Failure::GarbageJson, Failure::Cut(Point::AfterContent), Failure::HugeLine(3 << 20)] {
-        for dialect in [Dialect::Native, Dialect::OpenAi] {
+        for dialect in [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic] {
             let gateway = Setup::new().env("UPSTREAM_MAX_BODY_BYTES", 2 << 20).start().await;
             gateway.faults().set(Rule::new(failure.clone()).on(Provider::OpenAi));
             falls_back_to_azure(&gateway, (dialect, Delivery::Json), &["broken_answer"]).await;

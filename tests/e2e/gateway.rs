@@ -2,6 +2,7 @@
 //! simulated providers and its whole log at hand.
 
 use crate::client::{self, Reply};
+use crate::replicas::{self, Pair};
 use gateway_simulator::{Faults, Provider, ProviderStats, Running, Simulator, SimulatorOptions};
 use reqwest::Method;
 use serde_json::Value;
@@ -27,15 +28,22 @@ pub const UPSTREAM_KEY: &str = "upstream-key-7c1e5a9d3f";
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A gateway to be started: all four providers, simulated, unless something else is set.
+#[derive(Clone)]
 pub struct Setup {
     environment: BTreeMap<String, String>,
+    program: Vec<String>,
     arguments: Vec<String>,
     files: Vec<(String, String)>,
 }
 
 impl Setup {
     pub fn new() -> Setup {
-        Setup { environment: BTreeMap::new(), arguments: vec!["serve".to_owned()], files: Vec::new() }
+        Setup {
+            environment: BTreeMap::new(),
+            program: vec![env!("CARGO_BIN_EXE_ai-gateway").to_owned()],
+            arguments: vec!["serve".to_owned()],
+            files: Vec::new(),
+        }
     }
 
     /// Sets a variable, over the default one.
@@ -54,6 +62,12 @@ impl Setup {
         for provider in Provider::ALL.into_iter().filter(|provider| !providers.contains(provider)) {
             self = self.without(key_variable(provider));
         }
+        self
+    }
+
+    /// What starts the binary, and its own arguments before the binary's; the binary itself otherwise.
+    pub fn program(mut self, program: &[&str]) -> Setup {
+        self.program = program.iter().map(ToString::to_string).collect();
         self
     }
 
@@ -78,7 +92,8 @@ impl Setup {
 
     /// Runs a command that ends by itself.
     pub fn run(self) -> Finished {
-        let (directory, mut child, _simulator) = self.spawn();
+        let simulator = simulator();
+        let (directory, mut child) = self.spawn(&simulator);
         let (mut out, mut err) = (String::new(), String::new());
         child.stdout.take().expect("piped").read_to_string(&mut out).expect("standard output");
         child.stderr.take().expect("piped").read_to_string(&mut err).expect("standard error");
@@ -89,7 +104,27 @@ impl Setup {
 
     /// Starts it, and waits until it listens; [`Setup::start`] where it speaks plain HTTP.
     pub async fn launch(self) -> Gateway {
-        let (directory, mut child, simulator) = self.spawn();
+        if replicas::are_wanted() {
+            return self.pair().await;
+        }
+        let simulator = simulator();
+        let replica = self.replica(&simulator).await;
+        let address = replica.address;
+        Gateway { address, replicas: vec![replica], simulator, http: client::http(), pair: None }
+    }
+
+    /// Starts two that share books and providers, behind one address.
+    pub async fn pair(self) -> Gateway {
+        let simulator = simulator();
+        let pair = Pair::new().await;
+        let setup = self.env("REDIS_URL", pair.redis_url());
+        let replicas = vec![setup.clone().replica(&simulator).await, setup.replica(&simulator).await];
+        let address = pair.stand_before(replicas.iter().map(|replica| replica.address).collect());
+        Gateway { address, replicas, simulator, http: replicas::http(), pair: Some(pair) }
+    }
+
+    async fn replica(self, simulator: &Running) -> Replica {
+        let (directory, mut child) = self.spawn(simulator);
         let log = Log::default();
         let readers = [
             log.follow(child.stderr.take().expect("piped")),
@@ -97,16 +132,16 @@ impl Setup {
         ];
         let mut process = Process { child, readers: readers.into() };
         let address = log.address(&mut process).await;
-        Gateway { address, log, process, simulator, http: client::http(), _directory: directory }
+        Replica { address, log, process, directory }
     }
 
-    fn spawn(self) -> (Scratch, Child, Running) {
-        let simulator = Simulator::start(SimulatorOptions::default()).expect("a simulator");
+    fn spawn(self, simulator: &Running) -> (Scratch, Child) {
         let directory = Scratch::new();
         for (name, content) in &self.files {
             std::fs::write(directory.0.join(name), content).expect("a file in the scratch directory");
         }
-        let child = Command::new(env!("CARGO_BIN_EXE_ai-gateway"))
+        let child = Command::new(&self.program[0])
+            .args(&self.program[1..])
             .args(&self.arguments)
             .env_clear()
             .envs(defaults(&simulator.url()))
@@ -117,8 +152,12 @@ impl Setup {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        (directory, child, simulator)
+        (directory, child)
     }
+}
+
+fn simulator() -> Running {
+    Simulator::start(SimulatorOptions::default()).expect("a simulator")
 }
 
 fn defaults(simulator: &str) -> Vec<(&'static str, String)> {
@@ -159,11 +198,18 @@ pub struct Finished {
 /// A gateway at work; dropped, it is killed.
 pub struct Gateway {
     address: SocketAddr,
-    log: Log,
-    process: Process,
+    /// One, or the two of a pair.
+    replicas: Vec<Replica>,
     simulator: Running,
     http: reqwest::Client,
-    _directory: Scratch,
+    pair: Option<Pair>,
+}
+
+struct Replica {
+    address: SocketAddr,
+    log: Log,
+    process: Process,
+    directory: Scratch,
 }
 
 impl Gateway {
@@ -183,6 +229,23 @@ impl Gateway {
     /// The address of the simulated providers.
     pub fn simulator(&self) -> String {
         self.simulator.url()
+    }
+
+    /// The same path at each process behind the address.
+    pub fn urls(&self, path: &str) -> Vec<String> {
+        self.replicas.iter().map(|replica| format!("http://{}{path}", replica.address)).collect()
+    }
+
+    /// The working directory of each process.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        self.replicas.iter().map(|replica| replica.directory.0.clone()).collect()
+    }
+
+    /// SIGKILL to one of them.
+    pub fn kill(&mut self, replica: usize) {
+        let child = &mut self.replicas[replica].process.child;
+        child.kill().expect("it runs");
+        child.wait().expect("it was killed");
     }
 
     /// What goes wrong with the providers, and what they have seen.
@@ -209,8 +272,20 @@ impl Gateway {
         Reply::of(self.request(Method::GET, path)).await
     }
 
+    /// Of a pair, a caller that comes back where the store was late (503 `budget_unavailable`), as it is told to:
+    /// on a busy machine Redis does not always answer within its 250 ms, and what was refused so costs nothing.
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
-        Reply::of(self.request(Method::POST, path).json(body)).await
+        let once = async || Reply::of(self.request(Method::POST, path).json(body)).await;
+        let mut reply = once().await;
+        let is_late = |reply: &Reply| reply.status == 503 && reply.text().contains("\"budget_unavailable\"");
+        if self.pair.is_some() && is_late(&reply) {
+            eventually("the store answers in time", async || {
+                reply = once().await;
+                !is_late(&reply)
+            })
+            .await;
+        }
+        reply
     }
 
     /// A provider's entry in `/v1/providers/status`.
@@ -227,47 +302,59 @@ impl Gateway {
     }
 
     pub async fn until_ready(&self) {
-        eventually("ready", async || self.get("/health/ready").await.status == 200).await;
+        for url in self.urls("/health/ready") {
+            eventually("ready", async || Reply::of(self.http.get(&url)).await.status == 200).await;
+        }
     }
 
     /// Waits until no request is in the gateway's hands.
     pub async fn until_idle(&self) {
-        eventually("no open exchange", async || {
-            self.get("/health/ready").await.json()["open_exchanges"] == 0
-        })
-        .await;
+        for url in self.urls("/health/ready") {
+            let open = async || Reply::of(self.http.get(&url)).await.json()["open_exchanges"].clone();
+            eventually("no open exchange", async || open().await == 0).await;
+        }
     }
 
     /// All lines so far. Those of the last moment may be missing while the process runs.
     pub fn log(&self) -> String {
-        self.log.text()
+        self.replicas.iter().map(|replica| replica.log.text()).collect()
     }
 
     /// Waits until the log holds this.
     pub async fn until_logged(&self, text: &str) {
-        eventually(text, async || self.log.text().contains(text)).await;
+        eventually(text, async || self.log().contains(text)).await;
+    }
+
+    /// Of the process.
+    pub fn pid(&self) -> u32 {
+        self.replicas[0].process.child.id()
     }
 
     /// Sends SIGTERM, and does not wait.
     pub fn terminate(&self) {
-        let id = self.process.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
-        assert!(sent.success(), "SIGTERM could not be sent");
+        for replica in &self.replicas {
+            let id = replica.process.child.id().to_string();
+            let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
+            assert!(sent.success(), "SIGTERM could not be sent");
+        }
     }
 
-    /// Waits until the process has ended; the log is complete then.
+    /// Waits until the process has ended; the log is complete then. Of a pair, the status of one that failed.
     pub async fn ended(mut self) -> Ended {
-        let process = &mut self.process;
-        let mut status = None;
-        eventually("the process ends", async || {
-            status = process.child.try_wait().expect("a child can be asked");
-            status.is_some()
-        })
-        .await;
-        for reader in process.readers.drain(..) {
-            reader.join().expect("the log was read to its end");
+        let mut ends = Vec::new();
+        for Replica { process, .. } in &mut self.replicas {
+            eventually("the process ends", async || {
+                let status = process.child.try_wait().expect("a child can be asked");
+                ends.extend(status);
+                status.is_some()
+            })
+            .await;
+            for reader in process.readers.drain(..) {
+                reader.join().expect("the log was read to its end");
+            }
         }
-        Ended { status: status.expect("waited for above"), log: self.log.text() }
+        let failed = ends.iter().find(|status| !status.success());
+        Ended { status: *failed.unwrap_or(&ends[0]), log: self.log() }
     }
 
     /// SIGTERM, then the end.

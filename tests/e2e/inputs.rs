@@ -29,7 +29,7 @@ fn refusal(dialect: Dialect, reply: &Reply, case: &str) -> (u16, String, Option<
     assert_eq!(error["request_id"], reply.header("x-request-id"), "{case}");
     let message = error["message"].as_str().unwrap_or_else(|| panic!("{case}: no message in {body}"));
     let field = match dialect {
-        Dialect::Native => &error["field"],
+        Dialect::Native | Dialect::Anthropic => &error["field"],
         Dialect::OpenAi => {
             assert!(error["type"].is_string(), "{case}");
             &error["param"]

@@ -30,6 +30,20 @@ fn post(gateway: &Gateway, dialect: Dialect) -> RequestBuilder {
 
 /// A request that is fine, with a mark in each of its texts.
 fn good(dialect: Dialect, model: &str, delivery: Delivery) -> Value {
+    if dialect == Dialect::Anthropic {
+        return json!({
+            "model": model,
+            "stream": delivery == Delivery::Stream,
+            "system": [{"type": "text", "text": format!("{MARK}-system")}],
+            "messages": [
+                {"role": "user", "content": format!("{MARK}-first"), "name": format!("{MARK}-name")},
+                {"role": "assistant", "content": format!("{MARK}-assistant")},
+                {"role": "user", "content": [{"type": "text", "text": format!("say: {MARK}-answer \\ \" é😀")}]},
+            ],
+            "stop_sequences": [format!("{MARK}-stop")],
+            "metadata": {"user_id": format!("{MARK}-user")},
+        });
+    }
     json!({
         "model": model,
         "stream": delivery == Delivery::Stream,
@@ -93,11 +107,18 @@ async fn mistakes(gateway: &Gateway) {
         format!("\"{MARK}\""),
         "[".repeat(200) + MARK,
     ];
-    for dialect in [Dialect::Native, Dialect::OpenAi] {
+    for dialect in [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic] {
         let send =
             |bytes: Vec<u8>| post(gateway, dialect).header(CONTENT_TYPE, "application/json").body(bytes);
-        for body in &bodies {
-            assert_discreet(&Reply::of(send(body.clone().into_bytes())).await, body);
+        // Fields by the names that they have there.
+        let named = |body: &String| match dialect {
+            Dialect::Anthropic => {
+                body.replace("\"stop\"", "\"stop_sequences\"").replace("response_format", "output_config")
+            }
+            Dialect::Native | Dialect::OpenAi => body.clone(),
+        };
+        for body in bodies.iter().map(named) {
+            assert_discreet(&Reply::of(send(body.clone().into_bytes())).await, &body);
         }
         let mut invalid = format!(r#"{{"messages": "{MARK}"#).into_bytes();
         invalid.extend([0xff, 0xfe]);
@@ -117,8 +138,14 @@ async fn strangers(gateway: &Gateway) {
         ("api-key", secret.clone()),
         ("cookie", format!("session={secret}")),
     ] {
-        for path in ["/v1/complete", "/v1/chat/completions", "/v1/models", "/v1/providers/status", "/nothing"]
-        {
+        for path in [
+            "/v1/complete",
+            "/v1/chat/completions",
+            "/v1/messages",
+            "/v1/models",
+            "/v1/providers/status",
+            "/nothing",
+        ] {
             let body = json!({"messages": [{"role": "user", "content": MARK}]});
             let request = gateway.anonymous(Method::POST, path).header(name, &value).json(&body);
             assert_discreet(&Reply::of(request).await, &format!("{name} at {path}"));
@@ -135,7 +162,7 @@ async fn strangers(gateway: &Gateway) {
 /// Names of models and providers may be repeated to who wrote them, cut; in no log.
 async fn names(gateway: &Gateway) {
     let long = format!("{MARK}{}", "x".repeat(300));
-    for dialect in [Dialect::Native, Dialect::OpenAi] {
+    for dialect in [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic] {
         for model in [format!("openai/{long}"), format!("{long}/gpt-4o"), long.clone()] {
             let reply =
                 Reply::of(post(gateway, dialect).json(&dialect.ask(&model, MARK, Delivery::Json))).await;

@@ -9,17 +9,23 @@
 //! | [`pings`] | an upstream that is slow but alive |
 //! | [`shutdown`] | SIGTERM |
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
+//! | [`messages`] | what is Anthropic's own: an agent's requests, thinking, its headers |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
 //! | [`audit`] | the audit trail: command line, newest records |
+//! | [`full_disk`] | no room for the trail |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`events`] | what changes, told as it changes |
 //! | [`dashboard`] | the operators' page in a real browser |
+//! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
+//! | [`sdk_anthropic`] | Anthropic's own |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
-//! | [`records`] | one record of each request |
+//! | [`records`], [`endings`] | one record of each request; what it says, whichever way it ended |
+//! | [`siem`] | the trail delivered to a SIEM, be it away, be the gateway killed |
 //! | [`personal_data`] | personal data stays inside, and comes back |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
@@ -30,19 +36,26 @@ mod budgets;
 mod client;
 mod config;
 mod dashboard;
+mod deploy;
 mod dialects;
+mod endings;
 mod events;
 mod fallback;
+mod full_disk;
 mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod messages;
 mod personal_data;
 mod pings;
 mod records;
+mod replicas;
 mod sdk;
+mod sdk_anthropic;
 mod sdk_tools;
 mod shared_budgets;
 mod shutdown;
+mod siem;
 mod streams;
 mod tools;

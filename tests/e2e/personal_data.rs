@@ -30,11 +30,30 @@ fn all() -> String {
 /// A request with every value in every place that a dialect has.
 fn everywhere(dialect: Dialect, model: &str, delivery: Delivery) -> Value {
     let values = all();
+    let schema = json!({"type": "object", "properties": {
+        "note": {"type": "string", "description": values, "enum": [values]}
+    }});
     let arguments = json!({ "note": values, "n": 536_904_399, "ssn": "536-90-4399" });
-    let arguments = match dialect {
-        Dialect::OpenAi => Value::String(arguments.to_string()),
-        Dialect::Native => arguments,
-    };
+    if dialect == Dialect::Anthropic {
+        return json!({
+            "model": model,
+            "stream": delivery == Delivery::Stream,
+            "system": [{"type": "text", "text": format!("system {values}")}],
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": format!("first {values}")}]},
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "call_1", "name": "note", "input": arguments}
+                ]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "call_1", "content": json!({ "found": values }).to_string()},
+                    {"type": "text", "text": format!("say: {values}")},
+                ]},
+            ],
+            "tools": [{"name": "note", "description": format!("as {values}"), "input_schema": schema}],
+            "stop_sequences": [format!("stop {}", VALUES[0].1)],
+        });
+    }
+    let arguments = if dialect == Dialect::OpenAi { Value::String(arguments.to_string()) } else { arguments };
     json!({
         "model": model,
         "stream": delivery == Delivery::Stream,
@@ -50,9 +69,7 @@ fn everywhere(dialect: Dialect, model: &str, delivery: Delivery) -> Value {
         "tools": [{"type": "function", "function": {
             "name": "note",
             "description": format!("as {values}"),
-            "parameters": {"type": "object", "properties": {
-                "note": {"type": "string", "description": values, "enum": [values]}
-            }},
+            "parameters": schema,
         }}],
         "stop": [format!("stop {}", VALUES[0].1)],
     })

@@ -1,21 +1,23 @@
-//! The audit trail of requests: one record of each, whichever way it ends, with nothing of what was said in it.
+//! The audit trail of requests: one record of each, whichever way it ends.
 
-use crate::audit::State;
 use crate::client::{Delivery, Dialect, Reply, http};
 use crate::gateway::{ADMIN_KEY, Gateway, Setup, eventually};
 use gateway_simulator::{Failure, Point, Provider, Rule};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
-/// What is recorded, newest first.
-async fn records(gateway: &Gateway) -> Vec<Value> {
-    let asked = gateway.anonymous(Method::GET, "/v1/audit/recent?limit=1000").header("x-api-key", ADMIN_KEY);
-    Reply::of(asked).await.json()["entries"].as_array().expect("entries").clone()
+/// What is recorded, newest first; of a pair, first of the one, then of the other: each keeps its own trail.
+pub async fn records(gateway: &Gateway) -> Vec<Value> {
+    let mut all = Vec::new();
+    for url in gateway.urls("/v1/audit/recent?limit=1000") {
+        let reply = Reply::of(http().get(url).header("x-api-key", ADMIN_KEY)).await;
+        all.extend(reply.json()["entries"].as_array().expect("entries").clone());
+    }
+    all
 }
 
 /// The one record of a request, once it is there.
-async fn record(gateway: &Gateway, id: &str) -> Value {
+pub async fn record(gateway: &Gateway, id: &str) -> Value {
     eventually("the record", async || records(gateway).await.iter().any(|record| record["request_id"] == id))
         .await;
     let all = records(gateway).await;
@@ -100,93 +102,4 @@ async fn a_caller_that_leaves_is_recorded() {
     let all = records(&gateway).await;
     assert_eq!((&all[0]["outcome"], &all[0]["status"]), (&json!("cancelled"), &json!(499)), "{all:?}");
     assert_eq!(all.len(), 1);
-}
-
-#[tokio::test]
-async fn what_was_answered_is_recorded_though_the_process_is_killed() {
-    let state = State::new();
-    let mut answered = Vec::new();
-    for round in 0..20 {
-        let gateway = state.setup().start().await;
-        let client = http();
-        let asking = (0..16).map(|_| {
-            let body = Dialect::Native.ask("gpt-4o", "say: hello", Delivery::Json);
-            let request =
-                client.post(gateway.url("/v1/complete")).header("x-api-key", crate::gateway::TEAM_KEY);
-            request.json(&body).send()
-        });
-        let asking: Vec<_> = asking.collect();
-        let mut running = tokio::task::JoinSet::new();
-        asking.into_iter().for_each(|one| {
-            running.spawn(one);
-        });
-        // Killed in the middle: after some answers, another number each time.
-        let mut left = 1 + round % 12;
-        while let Some(done) = running.join_next().await {
-            if let Ok(Ok(response)) = done
-                && response.status() == 200
-                && let Some(id) = response.headers().get("x-request-id")
-            {
-                answered.push(id.to_str().expect("an id").to_owned());
-                left -= 1;
-            }
-            if left == 0 {
-                break;
-            }
-        }
-        drop(gateway);
-        while let Some(done) = running.join_next().await {
-            if let Ok(Ok(response)) = done
-                && response.status() == 200
-                && let Some(id) = response.headers().get("x-request-id")
-            {
-                answered.push(id.to_str().expect("an id").to_owned());
-            }
-        }
-    }
-    state.setup().start().await.stop().await;
-    let verified = state.audit(&["verify"]);
-    assert!(verified.status.success(), "{}{}", verified.out, verified.err);
-    let exported = state.audit(&["export"]).out;
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for line in exported.lines() {
-        let record: Value = serde_json::from_str(line).expect("a record");
-        *counts.entry(record["request_id"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
-    }
-    assert!(answered.len() >= 20, "{}", answered.len());
-    let lost: Vec<&String> = answered.iter().filter(|id| counts.get(*id) != Some(&1)).collect();
-    assert!(lost.is_empty(), "{lost:?}");
-}
-
-#[tokio::test]
-async fn nothing_that_was_said_is_in_the_trail() {
-    const MARK: &str = "mArKeR";
-    let state = State::new();
-    let gateway = state.setup().start().await;
-    let body = json!({
-        "model": "gpt-4o",
-        "messages": [
-            {"role": "system", "content": format!("{MARK} system")},
-            {"role": "user", "name": MARK, "content": [{"type": "text", "text": format!("{MARK} first")}]},
-            {"role": "assistant", "content": null, "tool_calls": [
-                {"id": format!("{MARK}-call"), "type": "function",
-                 "function": {"name": format!("{MARK}_tool"), "arguments": json!({MARK: MARK}).to_string()}}
-            ]},
-            {"role": "tool", "tool_call_id": format!("{MARK}-call"), "content": format!("{MARK} result")},
-            {"role": "user", "content": format!("say: {MARK} answer {MARK}@example.org password={MARK}x1")},
-        ],
-        "tools": [{"type": "function", "function": {"name": format!("{MARK}_tool"), "description": MARK}}],
-        "stop": [MARK.repeat(3)],
-        "user": MARK,
-    });
-    let reply = gateway.post(Dialect::OpenAi.path(), &body).await;
-    assert_eq!(reply.status, 200, "{}", reply.text());
-    assert!(Dialect::OpenAi.text(&reply).contains(MARK));
-    record(&gateway, reply.header("x-request-id")).await;
-    gateway.stop().await;
-    for segment in state.segments() {
-        let text = std::fs::read_to_string(&segment).expect("a segment");
-        assert!(text.contains("\"by_type\":{\"EMAIL_ADDRESS\""), "{text}");
-        assert!(!text.contains(MARK), "{text}");
-    }
 }

@@ -10,14 +10,20 @@ use std::sync::Mutex;
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk/requirements.txt");
 const TOUR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk/openai_tour.py");
 
-/// A Python with the SDK, made once and kept in the target directory until the versions asked for change.
+/// A Python with the SDK.
 pub fn python() -> PathBuf {
+    environment("sdk-venv", REQUIREMENTS, &[])
+}
+
+/// A Python with what `requirements` lists, made once and kept in the target directory until the versions asked
+/// for change.
+pub fn environment(name: &str, requirements: &str, flags: &[&str]) -> PathBuf {
     // Tests run at once; one of them makes it.
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk-venv");
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let (python, installed) = (venv.join("bin/python"), venv.join("installed.txt"));
-    let wanted = std::fs::read(REQUIREMENTS).expect("the requirements are in the repository");
+    let wanted = std::fs::read(requirements).expect("the requirements are in the repository");
     if std::fs::read(&installed).is_ok_and(|found| found == wanted) && python.exists() {
         return python;
     }
@@ -26,10 +32,15 @@ pub fn python() -> PathBuf {
         made.expect("python3 is missing: install it (apt-get install python3 python3-venv)"),
         "python3 can't make a virtual environment: install it (apt-get install python3-venv)",
     );
-    let pip = Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]).output();
+    let pip = Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "-r", requirements])
+        .args(flags)
+        .output();
     succeeded(
         pip.expect("the environment has a python"),
-        "pip could not install the SDK: PyPI, or the mirror that pip is configured for, has to be reachable",
+        &format!(
+            "pip could not install {requirements}: PyPI, or the mirror that pip is configured for, has to be reachable"
+        ),
     );
     std::fs::write(&installed, wanted).expect("the target directory can be written");
     python

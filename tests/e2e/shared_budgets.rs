@@ -12,31 +12,38 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A server with a durable log, which can be killed and started again.
-struct Redis {
+pub struct Redis {
     child: Child,
     port: u16,
     folder: Scratch,
+    flags: Vec<String>,
 }
 
 impl Redis {
-    async fn start() -> Redis {
+    pub async fn start() -> Redis {
+        Redis::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// With flags of its own, beside port and folder.
+    pub async fn with(flags: &[&str]) -> Redis {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
         let folder = Scratch::new();
-        let child = spawn(port, &folder);
-        let redis = Redis { child, port, folder };
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let child = spawn(port, &folder, &flags);
+        let redis = Redis { child, port, folder, flags };
         redis.until_there().await;
         redis
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it was killed");
     }
 
-    async fn start_again(&mut self) {
-        self.child = spawn(self.port, &self.folder);
+    pub async fn start_again(&mut self) {
+        self.child = spawn(self.port, &self.folder, &self.flags);
         self.until_there().await;
     }
 
@@ -44,10 +51,12 @@ impl Redis {
         eventually("redis-server", async || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).await;
     }
 
-    fn setup(&self, limit: i64) -> Setup {
-        Setup::new()
-            .env("REDIS_URL", format!("redis://127.0.0.1:{}", self.port))
-            .env("DEFAULT_TEAM_DAILY_BUDGET_USD", usd(limit))
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn setup(&self, limit: i64) -> Setup {
+        Setup::new().env("REDIS_URL", self.url()).env("DEFAULT_TEAM_DAILY_BUDGET_USD", usd(limit))
     }
 }
 
@@ -58,10 +67,11 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(port: u16, folder: &Scratch) -> Child {
+fn spawn(port: u16, folder: &Scratch, flags: &[String]) -> Child {
     Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-        .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(flags)
+        .arg("--dir")
         .arg(folder.path())
         .stdout(Stdio::null())
         .spawn()
@@ -82,7 +92,8 @@ async fn two_gateways_share_one_budget() {
         let mut served = 0;
         for round in 0..8 {
             let status = ask(&gateways[(number + round) % 2], number / 2 + round).await;
-            assert!(matches!(status, 200 | 402), "{status}");
+            // On a machine that stalls, the store may be late: refused, and nothing spent.
+            assert!(matches!(status, 200 | 402 | 503), "{status}");
             served += i64::from(status == 200);
         }
         served

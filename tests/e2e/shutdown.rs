@@ -2,12 +2,13 @@
 
 use crate::client::{Delivery, Dialect, Reading, Reply};
 use crate::gateway::{Ended, Gateway, Setup, eventually};
+use futures_util::future::join_all;
 use gateway_simulator::{Failure, Point, Provider, Rule};
 use reqwest::{Method, RequestBuilder};
 use std::time::Duration;
 use tokio::time::Instant;
 
-const DIALECTS: [Dialect; 2] = [Dialect::Native, Dialect::OpenAi];
+const DIALECTS: [Dialect; 3] = [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic];
 
 fn ask(gateway: &Gateway, dialect: Dialect, text: &str, delivery: Delivery) -> RequestBuilder {
     gateway.request(Method::POST, dialect.path()).json(&dialect.ask("gpt-4o", text, delivery))
@@ -54,7 +55,7 @@ async fn within_the_grace_new_work_is_refused_and_open_work_ends_well() {
         assert_eq!((reply.status, dialect.text(&reply)), (200, "whole".to_owned()), "{dialect:?}");
     };
     let refused = async {
-        terminate_at(&gateway, 4).await;
+        terminate_at(&gateway, 6).await;
         let ready = gateway.get("/health/ready").await;
         assert_eq!((ready.status, &ready.json()["status"]), (503, &"stopping".into()));
         assert_eq!(gateway.get("/health/live").await.status, 200, "it still lives");
@@ -65,10 +66,11 @@ async fn within_the_grace_new_work_is_refused_and_open_work_ends_well() {
                 assert_eq!(reply.header("retry-after"), "1");
             }
         }
-        assert_eq!(gateway.seen(Provider::OpenAi).requests, 4, "no new work");
+        assert_eq!(gateway.seen(Provider::OpenAi).requests, 6, "no new work");
     };
-    let [native, openai] = DIALECTS;
-    tokio::join!(stream(native), stream(openai), json(native), json(openai), refused);
+    let each = async |dialect: Dialect| tokio::join!(stream(dialect), json(dialect));
+    let flowing = join_all(DIALECTS.map(each));
+    tokio::join!(flowing, refused);
     assert_orderly(&gateway.ended().await);
 }
 
@@ -108,14 +110,9 @@ async fn after_the_grace_what_has_no_answer_yet_is_refused() {
         let case = format!("{dialect:?} {delivery:?} {reply:?}");
         assert_eq!((reply.status, dialect.code(&reply.json())), (503, "overloaded"), "{case}");
     };
-    let [native, openai] = DIALECTS;
-    tokio::join!(
-        open(native, Delivery::Json),
-        open(openai, Delivery::Json),
-        open(native, Delivery::Stream),
-        open(openai, Delivery::Stream),
-        terminate_at(&gateway, 4),
-    );
+    let each =
+        async |dialect: Dialect| tokio::join!(open(dialect, Delivery::Json), open(dialect, Delivery::Stream));
+    tokio::join!(join_all(DIALECTS.map(each)), terminate_at(&gateway, 6));
     let began = Instant::now();
     assert_orderly(&gateway.ended().await);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-const DIALECTS: [Dialect; 2] = [Dialect::Native, Dialect::OpenAi];
+const DIALECTS: [Dialect; 3] = [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic];
 
 /// A model of each provider, named so that this provider is asked first.
 const ROUTES: [(Provider, &str); 4] = [
@@ -117,7 +117,7 @@ async fn what_breaks_after_content_is_one_error_event() {
                 assert!(began.elapsed() < Duration::from_secs(4), "{case}: {:?}", began.elapsed());
             }
             let asked: u64 = gateway.faults().stats().providers.values().map(|stats| stats.requests).sum();
-            assert_eq!(asked, 2, "{failure:?} {provider:?}: never a second answer");
+            assert_eq!(asked, 3, "{failure:?} {provider:?}: never a second answer");
         }
     }
     gateway.until_idle().await;

@@ -1,7 +1,7 @@
 //! Tools, images, schemas and thinking through the whole gateway, to each provider, in each dialect and
 //! delivery. The simulator checks every request as the provider would, so a wrong pairing is a 400 here.
 
-use crate::client::{Delivery, Dialect, Reply, WAYS};
+use crate::client::{CHAT_WAYS, Delivery, Dialect, Reply};
 use crate::gateway::{Gateway, Setup};
 use gateway_simulator::Provider;
 use reqwest::Method;
@@ -41,9 +41,10 @@ fn calls(dialect: Dialect, reply: &Reply) -> (Vec<Value>, String) {
     assert_eq!(reply.status, 200, "{}", reply.text());
     if !reply.is_stream() {
         let body = reply.json();
-        let (holder, reason) = match dialect {
-            Dialect::OpenAi => (&body["choices"][0]["message"], &body["choices"][0]["finish_reason"]),
-            Dialect::Native => (&body, &body["finish_reason"]),
+        let (holder, reason) = if dialect == Dialect::OpenAi {
+            (&body["choices"][0]["message"], &body["choices"][0]["finish_reason"])
+        } else {
+            (&body, &body["finish_reason"])
         };
         let calls = holder["tool_calls"].as_array().cloned().unwrap_or_default();
         return (calls, reason.as_str().expect("a reason").to_owned());
@@ -60,7 +61,7 @@ fn calls(dialect: Dialect, reply: &Reply) -> (Vec<Value>, String) {
             Dialect::Native if event.name == "done" => {
                 reason = data["finish_reason"].as_str().expect("a reason").to_owned();
             }
-            Dialect::Native => {}
+            Dialect::Native | Dialect::Anthropic => {}
             Dialect::OpenAi => {
                 let choice = &data["choices"][0];
                 reason.push_str(choice["finish_reason"].as_str().unwrap_or(""));
@@ -94,17 +95,17 @@ fn join(calls: &mut Vec<Value>, piece: &Value) {
 /// A call's arguments: a string of JSON in OpenAI's dialect, an object in the native one.
 fn arguments(dialect: Dialect, call: &Value) -> Value {
     let arguments = &call["function"]["arguments"];
-    match dialect {
-        Dialect::OpenAi => serde_json::from_str(arguments.as_str().expect("a string")).expect("JSON"),
-        Dialect::Native => arguments.clone(),
+    if dialect == Dialect::OpenAi {
+        return serde_json::from_str(arguments.as_str().expect("a string")).expect("JSON");
     }
+    arguments.clone()
 }
 
 #[tokio::test]
 async fn a_tool_is_called_answered_and_spoken_of() {
     let gateway = Gateway::start().await;
     for (provider, model) in ROUTES {
-        for (dialect, delivery) in WAYS {
+        for (dialect, delivery) in CHAT_WAYS {
             for (text, names) in [
                 ("What is the weather? say: Rome \"é\"", &["get_weather"][..]),
                 ("The weather and both, say: Rome \"é\"", &["get_weather", "get_forecast"]),
@@ -145,7 +146,7 @@ async fn a_tool_may_be_forced_or_forbidden() {
     let gateway = Gateway::start().await;
     let named = json!({"type": "function", "function": {"name": "get_forecast"}});
     for (provider, model) in ROUTES {
-        for (dialect, delivery) in WAYS {
+        for (dialect, delivery) in CHAT_WAYS {
             for (choice, want) in [
                 (json!("required"), Some("get_weather")),
                 (named.clone(), Some("get_forecast")),
@@ -168,7 +169,7 @@ async fn an_answer_keeps_to_its_schema() {
     let gateway = Gateway::start().await;
     let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": false});
     for (provider, model) in ROUTES {
-        for (dialect, delivery) in WAYS {
+        for (dialect, delivery) in CHAT_WAYS {
             let case = format!("{provider:?} {dialect:?} {delivery:?}");
             let format = json!({"type": "json_schema", "json_schema": {"name": "city", "strict": true, "schema": schema}});
             let body = json!({"model": model, "response_format": format,
@@ -184,7 +185,7 @@ async fn an_answer_keeps_to_its_schema() {
 #[tokio::test]
 async fn an_image_arrives_in_each_providers_own_form() {
     for (provider, model) in ROUTES {
-        for (dialect, delivery) in WAYS {
+        for (dialect, delivery) in CHAT_WAYS {
             let gateway = Gateway::start().await;
             let case = format!("{provider:?} {dialect:?} {delivery:?}");
             let url = format!("data:image/png;base64,{PNG}");
@@ -217,7 +218,7 @@ async fn a_candidate_that_cannot_is_none_and_the_last_one_names_the_field() {
         (json!({"messages": hi, "response_format": {"type": "json_object"}}), "response_format"),
         (json!({"messages": audio}), "messages"),
     ] {
-        for (dialect, delivery) in WAYS {
+        for (dialect, delivery) in CHAT_WAYS {
             let mut body = fields.clone();
             body["model"] = "anthropic/claude-opus-4-6".into();
             let reply = ask(&gateway, dialect, delivery, body).await;

@@ -24,6 +24,10 @@ pub trait Inbound: Send + Sync {
     fn shows_thinking(&self) -> bool;
     /// Writes an error body in the envelope that this dialect's SDKs expect.
     fn error(&self, error: &ErrorBody) -> Vec<u8>;
+    /// The header in which this dialect's SDKs look for a request's id, where it is not `x-request-id`.
+    fn id_header(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Writes an answer's events as frames of a caller's dialect. Calls come in the order

@@ -74,7 +74,7 @@ impl AuditActor {
                     shared.answer(&mut batch, first_seq);
                 }
                 Err(error) => {
-                    shared.trouble(&error);
+                    shared.stuck(&mut batch, &error);
                     return Queue::Stuck;
                 }
             }

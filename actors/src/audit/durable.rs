@@ -93,6 +93,11 @@ impl Durable {
         *self.state.written.borrow()
     }
 
+    /// Changes whenever more is written.
+    pub(super) fn watch_written(&self) -> watch::Receiver<Mark> {
+        self.state.written.subscribe()
+    }
+
     pub(super) fn synced_mark(&self) -> Mark {
         *self.state.synced.borrow()
     }

@@ -11,7 +11,7 @@
 //! | `disk` | the disk, as tests may replace it |
 //! | `retention` | what may go |
 //! | `cursor`, `reader`, `outbox` | readers that lose nothing |
-//! | `recent` | the newest records, for people |
+//! | `recent`, `replicas` | the newest records, for people: of this replica, of all |
 //! | `verify`, `export`, `tail` | what the command line does with a folder |
 //! | [`sinks`] | delivery to Splunk, Elastic, Datadog and webhooks |
 //! | `status` | what an operator sees |
@@ -25,6 +25,7 @@ mod journal;
 mod outbox;
 mod reader;
 mod recent;
+mod replicas;
 mod retention;
 mod segment;
 mod shared;
@@ -44,6 +45,7 @@ use gateway_core::audit::chain::SigningKey;
 use gateway_core::audit::{Named, Record, Time};
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
+use gateway_redis::{RecentLines, Target};
 use tokio::sync::oneshot;
 
 pub use cursor::Position;
@@ -51,7 +53,7 @@ pub use export::{Format, Span, export};
 pub use journal::Mark;
 pub use outbox::Outbox;
 pub use reader::Entry;
-pub use recent::{Found, Page, Query, StatusFilter};
+pub use recent::{Found, Page, Place, Query, StatusFilter};
 pub use retention::Retention;
 pub use shared::Trouble;
 pub use status::Status;
@@ -83,7 +85,8 @@ pub enum OnFailure {
     /// They are refused.
     #[default]
     Deny,
-    /// They are served; what the queue can't hold goes unrecorded, and is counted.
+    /// They are served, and nothing waits for their records. What the queue can't hold goes unrecorded, and is
+    /// counted.
     Allow,
 }
 
@@ -106,6 +109,8 @@ pub struct Settings {
     /// How long [`Audit::record`] waits.
     pub patience: Duration,
     pub sinks: Vec<SinkSettings>,
+    /// Where replicas show each other their newest records.
+    pub replicas: Option<Target>,
 }
 
 /// Why the trail can't be kept.
@@ -152,6 +157,7 @@ pub struct Audit {
     shared: Arc<Shared>,
     mailbox: Mailbox<AuditActor>,
     sinks: Arc<Sinks>,
+    replicas: Option<Arc<RecentLines>>,
     /// Of the actor and of the sinks: a slow disk holds up no delivery, and no delivery a write.
     arbiters: [ArbiterHandle; 2],
 }
@@ -180,10 +186,16 @@ impl Audit {
             synced: shared.durable.watch_synced(),
         };
         let sinks = Arc::new(Sinks::start(&shared.settings.sinks, &tools, &arbiters[1])?);
+        let replicas = shared.settings.replicas.clone().map(|target| Arc::new(RecentLines::new(target)));
+        if let Some(lines) = &replicas {
+            // Nothing waits for it: what it has not told stands in the trail, and is told at the next start.
+            let written = shared.durable.watch_written();
+            arbiters[1].spawn(replicas::tell(lines.clone(), shared.clone(), written));
+        }
         let of_actor = shared.clone();
         let make = move || AuditActor::resume(of_actor.clone());
         let mailbox = Mailbox::start("audit", MAILBOX, &arbiters[0], clock, make);
-        Ok(Audit { shared, mailbox, sinks, arbiters })
+        Ok(Audit { shared, mailbox, sinks, replicas, arbiters })
     }
 
     /// Whether new work may be taken. Costs an atomic load.
@@ -209,7 +221,7 @@ impl Audit {
     }
 
     /// Likewise; `slot` is dropped once the record is written, be it late: where no exchange opens without one,
-    /// the slots bound the queue.
+    /// the slots bound the queue. With [`OnFailure::Allow`] and a trail that can't be written it is dropped at once.
     ///
     /// # Errors
     /// As for [`Audit::record`].
@@ -252,11 +264,25 @@ impl Audit {
         }
     }
 
-    /// This replica's newest records. A thread of its own reads them.
+    /// The newest records: of all replicas where they show each other theirs and that can be read, else of this
+    /// one, which a thread of its own reads.
     ///
     /// # Errors
-    /// Of reading the segments.
+    /// Of reading the segments; of going on where all replicas' can't be read any more.
     pub async fn recent(&self, query: Query) -> io::Result<Page> {
+        let of_all = match (&self.replicas, query.before) {
+            (Some(lines), None) => Some((lines, None)),
+            (Some(lines), Some(Place::All(id))) => Some((lines, Some(id))),
+            (None, Some(Place::All(_))) => return Ok(Page::default()),
+            (_, Some(Place::Own(_))) | (None, None) => None,
+        };
+        if let Some((lines, before)) = of_all {
+            match replicas::recent(lines, &query, before).await {
+                Ok(page) => return Ok(page),
+                Err(error) if before.is_some() => return Err(io::Error::other(error)),
+                Err(error) => log::warn!("this replica's own records are shown alone: {error}"),
+            }
+        }
         let shared = self.shared.clone();
         let read = move || recent::recent(&shared.settings.folder, shared.durable.written_mark(), &query);
         tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?

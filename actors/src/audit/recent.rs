@@ -10,6 +10,8 @@ use std::time::Duration;
 use gateway_core::audit::line::{Content, LONGEST_LINE};
 use gateway_core::audit::{Line, Named, Outcome, Record, Time, one_per_id};
 
+use gateway_redis::EntryId;
+
 use super::journal::Mark;
 use super::segment;
 
@@ -27,9 +29,34 @@ pub struct Query {
     /// Begun then or later.
     pub since: Option<Time>,
     pub status: Option<StatusFilter>,
-    /// Before this number: the `next` of the page before.
-    pub before: Option<u64>,
+    /// The `next` of the page before.
+    pub before: Option<Place>,
     pub limit: usize,
+}
+
+/// Where a page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Before this line of the replica's own trail.
+    Own(u64),
+    /// Before this entry of all replicas'.
+    All(EntryId),
+}
+
+impl Place {
+    /// As it is written: `842`, or `1732440600125-0`.
+    pub fn parse(text: &str) -> Option<Place> {
+        text.parse().ok().map(Place::Own).or_else(|| EntryId::parse(text).map(Place::All))
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Own(seq) => write!(f, "{seq}"),
+            Place::All(id) => write!(f, "{id}"),
+        }
+    }
 }
 
 /// How requests ended.
@@ -77,7 +104,9 @@ impl StatusFilter {
 pub struct Page {
     pub entries: Vec<Found>,
     /// Where an older page begins; `None` where there is nothing older.
-    pub next: Option<u64>,
+    pub next: Option<Place>,
+    /// Not of the replica that was asked alone.
+    pub of_all_replicas: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -92,7 +121,10 @@ pub struct Found {
 pub(super) fn recent(folder: &Path, written: Mark, query: &Query) -> io::Result<Page> {
     let mut page = Page::default();
     let mut looked_at = 0;
-    let mut oldest = query.before.unwrap_or(u64::MAX);
+    let mut oldest = match query.before {
+        Some(Place::Own(seq)) => seq,
+        _ => u64::MAX,
+    };
     let mut segments = segment::segments(folder)?;
     segments.retain(|found| found.first_seq <= written.segment && found.first_seq < oldest);
     let mut complete = false;
@@ -125,12 +157,12 @@ pub(super) fn recent(folder: &Path, written: Mark, query: &Query) -> io::Result<
         }
     }
     let first = segments.first().map_or(1, |segment| segment.first_seq);
-    page.next = (!complete && oldest != u64::MAX && oldest > first).then_some(oldest);
+    page.next = (!complete && oldest != u64::MAX && oldest > first).then_some(Place::Own(oldest));
     page.entries = one_per_id(page.entries, |found| (found.record.id(), found.record.recorded_by()));
     Ok(page)
 }
 
-fn takes(query: &Query, record: &Record) -> bool {
+pub(super) fn takes(query: &Query, record: &Record) -> bool {
     query.team.as_ref().is_none_or(|team| record.team() == Some(team))
         && query.since.is_none_or(|since| record.time() >= since)
         && query.status.is_none_or(|status| status.takes(record))

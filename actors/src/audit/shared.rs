@@ -16,7 +16,7 @@ use super::cursor::Cursors;
 use super::disk::Disk;
 use super::durable::Durable;
 use super::journal::{Journal, Rules};
-use super::{Settings, StartError, Written};
+use super::{OnFailure, Settings, StartError, Written};
 
 /// Why nothing can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,9 @@ impl Trouble {
 
     pub(super) fn of(error: &io::Error) -> Trouble {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::Full,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Trouble::Full
+            }
             io::ErrorKind::ReadOnlyFilesystem => Trouble::ReadOnly,
             io::ErrorKind::PermissionDenied => Trouble::Denied,
             _ => Trouble::Failed,
@@ -55,6 +57,15 @@ pub(super) struct Waiting {
     pub done: Option<oneshot::Sender<Written>>,
     /// Given back when it is written.
     pub slot: Box<dyn Send>,
+}
+
+impl Waiting {
+    /// Its request goes on without it.
+    fn let_go(&mut self) {
+        // In this order: who is told has its slot back.
+        self.slot = Box::new(());
+        self.done = None;
+    }
 }
 
 impl AsRef<Body> for Waiting {
@@ -161,7 +172,10 @@ impl Shared {
     }
 
     /// Queues a record. `None` where the queue is full; true where the actor has to be woken.
-    pub(super) fn push(&self, waiting: Waiting) -> Option<bool> {
+    pub(super) fn push(&self, mut waiting: Waiting) -> Option<bool> {
+        if self.goes_unrecorded() {
+            waiting.let_go();
+        }
         let before = self.queued.fetch_add(1, Ordering::AcqRel);
         if before >= self.settings.most_queued {
             self.queued.fetch_sub(1, Ordering::AcqRel);
@@ -221,6 +235,20 @@ impl Shared {
                 reason = trouble.word(), queued = self.queued();
                 "the audit trail can't be written: {error}"
             );
+        }
+    }
+
+    /// Whether requests are served that can't be recorded now: then nothing may wait for the trail.
+    fn goes_unrecorded(&self) -> bool {
+        self.settings.on_failure == OnFailure::Allow && self.trouble.load(Ordering::Acquire) != 0
+    }
+
+    /// These and all others that wait could not be written, and stay.
+    pub(super) fn stuck(&self, batch: &mut [Waiting], error: &io::Error) {
+        self.trouble(error);
+        if self.goes_unrecorded() {
+            batch.iter_mut().for_each(Waiting::let_go);
+            held(&self.queue).iter_mut().for_each(Waiting::let_go);
         }
     }
 

@@ -42,6 +42,12 @@ impl Router {
         if candidates.is_empty() { Err(self.too_long(&order, need)) } else { Ok(candidates) }
     }
 
+    /// Whether these words point at something that is served, whether or not it could take a certain prompt.
+    pub fn knows(&self, provider: Option<&str>, model: &str) -> bool {
+        let seat = provider.map(|name| self.configured(name)).transpose();
+        seat.and_then(|seat| self.named(seat, provider, model)).is_ok()
+    }
+
     /// Never empty, none twice.
     fn order(&self, ask: &Ask<'_>) -> Result<Vec<RouteId>, PlanError> {
         let seat = ask.provider.map(|name| self.configured(name)).transpose()?;

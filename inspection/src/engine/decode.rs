@@ -1,11 +1,7 @@
-//! Escapes undone: percent (RFC 3986), entities (HTML), `\uXXXX` and the other escapes of JSON, base64 (RFC 4648).
+//! Escapes undone: percent (RFC 3986), entities (HTML), `\uXXXX` and the other escapes of JSON.
 
 use super::offsets::Map;
 use super::regions::Regions;
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use std::ops::Range;
 
 /// A text without its escapes.
@@ -141,79 +137,6 @@ fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |sum, digit| Some(sum * 16 + char::from(*digit).to_digit(16)?))
 }
 
-/// Characters of the shortest run that is decoded, and of the longest: larger ones are files.
-const SHORTEST: usize = 12;
-const LONGEST: usize = 256 << 10;
-
-/// Calls `found` with each run of base64 that says a text, and the text.
-pub(super) fn base64_runs(text: &str, found: &mut dyn FnMut(Range<usize>, &str)) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at + SHORTEST <= bytes.len() {
-        // A run of this length covers one of these places.
-        let probe = at + SHORTEST - 1;
-        if !IN_RUN[usize::from(bytes[probe])] {
-            at = probe + 1;
-            continue;
-        }
-        let start =
-            at + bytes[at..probe].iter().rposition(|byte| !IN_RUN[usize::from(*byte)]).map_or(0, |p| p + 1);
-        let end = probe + bytes[probe..].iter().take_while(|byte| IN_RUN[usize::from(**byte)]).count();
-        if end - start >= SHORTEST {
-            run(text, start..end, found);
-        }
-        at = end.max(start + 1);
-    }
-}
-
-static IN_RUN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
-        byte += 1;
-    }
-    table
-};
-
-fn run(text: &str, span: Range<usize>, found: &mut dyn FnMut(Range<usize>, &str)) {
-    let body = &text.as_bytes()[span.clone()];
-    if !first_bytes_read(body) || body.len() > LONGEST {
-        return;
-    }
-    let url_safe = memchr::memchr2(b'-', b'_', body).is_some();
-    let whole = body.len() - usize::from(body.len() % 4 == 1);
-    let Ok(plain) = engine(url_safe).decode(&body[..whole]) else { return };
-    let Ok(plain) = String::from_utf8(plain) else { return };
-    if plain.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
-        return;
-    }
-    let padding = text.as_bytes()[span.end..].iter().take(2).take_while(|byte| **byte == b'=').count();
-    found(span.start..span.end + padding, &plain);
-}
-
-/// Whether the first six bytes that a run says are ones of a text: words of prose fail here.
-fn first_bytes_read(body: &[u8]) -> bool {
-    let url_safe = memchr::memchr2(b'-', b'_', &body[..8]).is_some();
-    let mut plain = [0; 6];
-    let decoded = engine(url_safe).decode_slice(&body[..8], &mut plain);
-    decoded.is_ok()
-        && plain.iter().all(|byte| {
-            (0x20..0x7F).contains(byte) || *byte >= 0xC2 || *byte == b'\n' || (0x80..0xC0).contains(byte)
-        })
-        && plain.iter().filter(|byte| byte.is_ascii()).count() >= 3
-}
-
-fn engine(url_safe: bool) -> &'static GeneralPurpose {
-    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    static STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-    static URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-    if url_safe { &URL_SAFE } else { &STANDARD }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,21 +157,6 @@ mod tests {
         }
         for text in ["100% sure & more", "a \\ b", "%zz &nosuch; \\q"] {
             assert!(regions(text).iter().next().is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn runs_of_base64_are_decoded_whole() {
-        for (text, want) in [
-            ("SSN: NzYxLTI5LTIzNDk=.", &[("NzYxLTI5LTIzNDk=", "761-29-2349")][..]),
-            ("an internationalisation of words", &[]),
-            ("MTIzLTQ1LTY3ODk", &[("MTIzLTQ1LTY3ODk", "123-45-6789")]),
-            ("d41d8cd98f00b204e9800998ecf8427e", &[]),
-        ] {
-            let mut found = Vec::new();
-            base64_runs(text, &mut |span, plain| found.push((text[span].to_owned(), plain.to_owned())));
-            let found: Vec<(&str, &str)> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-            assert_eq!(found, want, "{text}");
         }
     }
 }

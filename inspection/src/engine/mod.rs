@@ -1,13 +1,14 @@
 //! The search: text in, finds out. Linear in the text; nothing is kept between texts.
 //!
 //! The text is searched as it stands, and once more for each disguise that is in it: folded to ASCII,
-//! with its escapes undone, and each run of base64 decoded. A find in a disguise is the span as it stood.
+//! with its escapes undone, and each run of base64 or hexadecimal decoded. A find in a disguise is the span as it stood.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `walk`, `triggers` | one pass over the bytes that finds where candidates could be |
 //! | `fold` | look-alikes, other scripts' digits, what can't be seen |
-//! | `decode` | percent, entities, `\u`, base64 |
+//! | `decode` | percent, entities, `\u` |
+//! | `runs` | base64, hexadecimal |
 //! | [`patterns`] | what a configuration adds |
 
 mod decode;
@@ -15,6 +16,7 @@ mod fold;
 mod offsets;
 pub mod patterns;
 mod regions;
+mod runs;
 pub(crate) mod triggers;
 mod walk;
 
@@ -64,7 +66,7 @@ impl Engine {
             let Escaped { text: plain, map } = decode::unescape(&text[region.clone()]);
             self.within(text, region, &plain, &map, depth - 1, found);
         }
-        decode::base64_runs(text, &mut |span, plain| {
+        runs::encoded_runs(text, &mut |span, plain| {
             // In its place, so that the words around count; all of the run is the value, for nobody sees where
             // in it the value stands.
             let (from, to) = around(text, &span);

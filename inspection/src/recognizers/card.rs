@@ -79,6 +79,9 @@ fn judge(
     if !luhn(digits) || !numbers.stands_free(&span) || !(groups.len() == 1 || is_grouped(numbers, &groups)) {
         return None;
     }
+    if !is_one_number(numbers, &groups) && !said() {
+        return None;
+    }
     let score = match (issuer(digits), digits.len()) {
         (true, 14..=16) => 96,
         (true, _) if groups.len() > 1 || said() => 90,
@@ -98,6 +101,16 @@ fn is_grouped(numbers: &Numbers<'_>, groups: &Range<usize>) -> bool {
     let spaced = lengths.iter().all(|length| *length == 1);
     let slashes = (groups.start + 1..groups.end).any(|index| numbers.gap(index).contains(['/', '(', ')']));
     !slashes && (fours || amex || spaced || rest.iter().all(|length| length.is_multiple_of(4)))
+}
+
+/// Whether groups stand on one line, or are separated alike and over one line end: others are numbers in a
+/// column or a table, one in ten of which passes Luhn's check.
+fn is_one_number(numbers: &Numbers<'_>, groups: &Range<usize>) -> bool {
+    let gaps = || (groups.start + 1..groups.end).map(|index| numbers.gap(index));
+    let lines = gaps().filter(|gap| gap.contains('\n')).count();
+    let mut within = gaps().filter(|gap| !gap.contains('\n'));
+    let first = within.next();
+    lines == 0 || lines == 1 && within.all(|gap| Some(gap) == first)
 }
 
 /// Whether a network issues cards with this beginning and length.

@@ -18,15 +18,16 @@ pub mod policy;
 mod view;
 mod write;
 
+use crate::escape;
 use crate::known::Known;
 use crate::restore::Origins;
-use crate::vault::{self, Full, Vault};
+use crate::vault::{self, Full, Stood, Vault};
 use gateway_core::conversation::{Leaf, MediaKind, Place};
 use gateway_core::finding::{Action, Finding, Kind, Summary};
 use marks::{Mark, groups};
 use policy::Policy;
 use std::ops::Range;
-use view::{Edit, Role, View};
+use view::{Edit, Piece, Role, View};
 
 pub use view::BREAK;
 pub use write::HashKey;
@@ -269,14 +270,19 @@ impl Taking<'_> {
     fn learn(&mut self, view: &View<'_>, span: &Range<usize>, mark: &Mark) -> Result<(), Refused> {
         let piece = &view.pieces[view.touched(span).start];
         if piece.role != Role::Name && Self::action(piece.role, mark) == Action::Redact {
-            self.placeholder(&view.text[span.clone()], mark.kind, piece.role)?;
+            self.placeholder(&view.text[span.clone()], mark.kind, piece)?;
         }
         Ok(())
     }
 
-    fn placeholder(&mut self, value: &str, kind: Kind, role: Role) -> Result<String, Refused> {
+    fn placeholder(&mut self, value: &str, kind: Kind, piece: &Piece) -> Result<String, Refused> {
+        let stood = match piece.role {
+            Role::Number => Stood::Number,
+            _ if piece.nested && escape::encode(value) != value => Stood::Nested,
+            _ => Stood::Text,
+        };
         let before = self.redacted.vault.len();
-        let given = self.redacted.vault.number(kind, value, role == Role::Number)?;
+        let given = self.redacted.vault.number(kind, value, stood)?;
         if self.redacted.vault.len() > before {
             self.known.add(value, given.id);
         }
@@ -303,7 +309,7 @@ impl Taking<'_> {
         }
         let with = match action {
             Action::Allow => return Ok(()),
-            Action::Redact => self.placeholder(value, mark.kind, role)?,
+            Action::Redact => self.placeholder(value, mark.kind, &view.pieces[piece])?,
             Action::Hash => self.rules.hash_key.hashed(mark.kind, value),
             Action::Mask => write::masked(value),
             Action::Block => {

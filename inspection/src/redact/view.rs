@@ -36,6 +36,8 @@ pub(super) struct Piece {
     pub at: Range<usize>,
     pub role: Role,
     pub place: Place,
+    /// In a document that is a string of another.
+    pub nested: bool,
     source: usize,
     /// Where it begins in its source.
     start: usize,
@@ -161,7 +163,7 @@ impl<'a> View<'a> {
             }
             text => self.append(&text, joined),
         };
-        self.piece(at, (source, 1), jumps, Form::Quoted, taking.strings, taking.place);
+        self.piece(at, (source, 1), jumps, Form::Quoted, taking.strings, taking);
         Some(())
     }
 
@@ -179,7 +181,7 @@ impl<'a> View<'a> {
                 Token::Number(span) => {
                     let at = self.append(&text[span.clone()], after_key);
                     let start = (source, span.start);
-                    self.piece(at, start, Jumps::default(), Form::Bare, Role::Number, taking.place);
+                    self.piece(at, start, Jumps::default(), Form::Bare, Role::Number, taking);
                 }
                 Token::Key(span) | Token::String(span) => {
                     let (decoded, jumps) = escape::decode(&text[span.clone()]).into_parts();
@@ -189,7 +191,7 @@ impl<'a> View<'a> {
                     } else {
                         let role = if is_key { taking.keys } else { taking.strings };
                         let at = self.append(&decoded, after_key);
-                        self.piece(at, (source, span.start), jumps, Form::Quoted, role, taking.place);
+                        self.piece(at, (source, span.start), jumps, Form::Quoted, role, taking);
                     }
                 }
             }
@@ -205,7 +207,7 @@ impl<'a> View<'a> {
             return self.document(text, source, taking);
         }
         let at = self.append(text, false);
-        self.piece(at, (source, 0), Jumps::default(), Form::Plain, Role::Text, taking.place);
+        self.piece(at, (source, 0), Jumps::default(), Form::Plain, Role::Text, taking);
     }
 
     fn append(&mut self, text: &str, joined: bool) -> Range<usize> {
@@ -225,10 +227,11 @@ impl<'a> View<'a> {
         jumps: Jumps,
         form: Form,
         role: Role,
-        place: Place,
+        taking: Taking,
     ) {
         if !at.is_empty() {
-            self.pieces.push(Piece { at, role, place, source, start, jumps, form });
+            let Taking { place, depth, .. } = taking;
+            self.pieces.push(Piece { at, role, place, nested: depth > 0, source, start, jumps, form });
         }
     }
 

@@ -5,7 +5,7 @@ use super::text::glued;
 use super::{Facts, Overgrown, Verdict};
 use crate::escape::{self, Decoded};
 use crate::placeholder::{self, Begins, Written};
-use crate::vault::Value;
+use crate::vault::{Stood, Value};
 
 /// Where in the document the text is.
 #[derive(Default)]
@@ -200,8 +200,8 @@ fn whole(text: &str, over: bool, bare: bool, key: bool, facts: &mut Facts) -> Wh
         Begins::Placeholder(written) if written.length == text.len() => {
             let value = facts.vault.value(written.kind, written.number);
             match value {
-                Some(value) if value.numeric && !key && over => Whole::Is(value.text.to_owned()),
-                Some(value) if value.numeric && !key => Whole::Waits,
+                Some(value) if value.is_number() && !key && over => Whole::Is(value.text.to_owned()),
+                Some(value) if value.is_number() && !key => Whole::Waits,
                 _ => Whole::Not,
             }
         }
@@ -216,8 +216,8 @@ fn bare_name(text: &str, facts: &Facts) -> Whole {
     let Some(written) = placeholder::read_bare(text.as_bytes()) else { return Whole::Not };
     let value = facts.vault.value(written.kind, written.number);
     match value.filter(|_| !facts.origins.stood_bare(text)) {
-        Some(Value { text, numeric: true }) => Whole::Is(text.to_owned()),
-        Some(Value { text, numeric: false }) => Whole::Is(format!("\"{}\"", escape::encode(text))),
+        Some(Value { text, stood: Stood::Number }) => Whole::Is(text.to_owned()),
+        Some(Value { text, .. }) => Whole::Is(format!("\"{}\"", escape::encode(text))),
         None => Whole::Not,
     }
 }
@@ -308,7 +308,7 @@ impl Writing<'_> {
             return Ok(self.number_within(
                 start,
                 end,
-                value.is_some_and(|value| value.numeric),
+                value.is_some_and(|value| value.is_number()),
                 next,
                 written,
             ));
@@ -323,7 +323,7 @@ impl Writing<'_> {
                 self.copy(start, end);
             }
             Verdict::Value(value) => {
-                let text = escaped(value.text, self.inside.within);
+                let text = escaped(value, self.inside.within);
                 self.out.push_str(&text);
                 let grown = text.len().saturating_sub(written.length);
                 self.facts.passed(&name);
@@ -356,9 +356,10 @@ impl Writing<'_> {
 }
 
 /// A value as a string's content: once more where the string is a document, unless the value stands in a
-/// string of it as it is.
-fn escaped(value: &str, nested: bool) -> String {
-    let once = escape::encode(value);
-    let fits = || serde_json::from_str::<serde::de::IgnoredAny>(&format!("\"{value}\"")).is_ok();
-    if nested && !fits() { escape::encode(&once).into_owned() } else { once.into_owned() }
+/// string of it as it is. One that stood in such a document always does so twice.
+fn escaped(value: Value<'_>, nested: bool) -> String {
+    let once = escape::encode(value.text);
+    let fits = || serde_json::from_str::<serde::de::IgnoredAny>(&format!("\"{}\"", value.text)).is_ok();
+    let twice = nested && (value.stood == Stood::Nested || !fits());
+    if twice { escape::encode(&once).into_owned() } else { once.into_owned() }
 }

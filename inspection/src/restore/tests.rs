@@ -1,5 +1,5 @@
 use super::*;
-use crate::vault::Vault;
+use crate::vault::{Stood, Vault};
 use gateway_core::conversation::Place;
 use gateway_core::finding::Kind;
 use proptest::prelude::*;
@@ -9,7 +9,9 @@ fn vault(values: &[&str]) -> Arc<Sealed> {
     let mut vault = Vault::default();
     for value in values {
         let numeric = value.len() == 10 && value.bytes().all(|byte| byte.is_ascii_digit());
-        vault.number(Kind::SECRET, value, numeric).expect("there is room");
+        vault
+            .number(Kind::SECRET, value, if numeric { Stood::Number } else { Stood::Text })
+            .expect("there is room");
     }
     Arc::new(vault.seal())
 }
@@ -101,7 +103,7 @@ fn in_arguments_a_bare_name_counts_where_it_is_the_whole_string() {
         assert_eq!(restore(&["ann", "1234567890"], Mode::Arguments, text), want, "{text}");
     }
     let mut values = Vault::default();
-    values.number(Kind::SECRET, "ann", false).expect("there is room");
+    values.number(Kind::SECRET, "ann", Stood::Text).expect("there is room");
     let mut origins = Origins::default();
     origins.bare_names(&values, "the field SECRET_1 of the form");
     let mut restorer = Restorer::new(&Arc::new(values.seal()), &Arc::new(origins), Mode::Arguments);
@@ -287,7 +289,7 @@ proptest! {
         let mut vault = Vault::default();
         let names: Vec<String> = values
             .iter()
-            .map(|value| vault.number(Kind::SECRET, value, false).expect("there is room").text)
+            .map(|value| vault.number(Kind::SECRET, value, Stood::Text).expect("there is room").text)
             .collect();
         sent["a"] = names.clone().into();
         sent["b"]["c"] = names[0].clone().into();

@@ -26,12 +26,22 @@ use utoipa::ToSchema;
 pub(super) fn recent() {}
 
 #[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum Replicas {
+    All,
+    This,
+}
+
+#[derive(ToSchema)]
 struct AuditPage {
     /// Records as they stand in the trail: docs/audit-schema.md explains each field.
     entries: Vec<serde_json::Map<String, serde_json::Value>>,
     /// For the next page; null where there is nothing older. A page may be empty and still have a next one.
     #[schema(required = true)]
     next_cursor: Option<String>,
+    /// `all`: of every replica on the same Redis, the newest 10,000. `this`: of the one that answers, all that it
+    /// keeps.
+    replicas: Replicas,
 }
 
 /// How the audit trail is

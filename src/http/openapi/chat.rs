@@ -2,6 +2,7 @@
 #![expect(dead_code, reason = "described here, made by hand in wire")]
 
 use super::native::{FinishReason, Message, Sampling, ToolCall};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Ask a model, in OpenAI's dialect
@@ -211,7 +212,7 @@ pub(super) struct FunctionPiece {
 }
 
 /// What response headers say of an answer in one piece.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct GatewayObject {
     request_id: String,
     provider: String,

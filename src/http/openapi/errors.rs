@@ -1,4 +1,4 @@
-//! Errors: the two envelopes, and for each path the statuses and codes that it answers with.
+//! Errors: the envelopes, and for each path the statuses and codes that it answers with.
 #![expect(dead_code, reason = "described here, made by hand in wire")]
 
 use super::headers;
@@ -86,6 +86,54 @@ enum OpenAiErrorType {
     Server,
 }
 
+/// Anthropic's envelope.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "error",
+    "error": {
+        "type": "invalid_request_error",
+        "message": "`temperature`: must be a number from 0 to 1",
+        "code": "invalid_field",
+        "field": "temperature"
+    },
+    "request_id": "01a20c47-1499-7a32-b819-049508b0db36"
+}))]
+pub(super) struct AnthropicError {
+    #[schema(example = "error")]
+    r#type: String,
+    error: AnthropicErrorBody,
+    request_id: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AnthropicErrorBody {
+    r#type: AnthropicErrorType,
+    /// Names the field and the mend; the wording may change.
+    message: String,
+    code: ErrorCode,
+    /// The path of the field at fault.
+    #[schema(nullable = false)]
+    field: Option<String>,
+    /// Seconds, as in `retry-after`.
+    #[schema(nullable = false)]
+    retry_after_s: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum AnthropicErrorType {
+    InvalidRequestError,
+    AuthenticationError,
+    BillingError,
+    PermissionError,
+    NotFoundError,
+    RequestTooLarge,
+    RateLimitError,
+    ApiError,
+    OverloadedError,
+    TimeoutError,
+}
+
 /// What a program acts on: the words of [`Code`].
 #[derive(Serialize)]
 struct ErrorCode;
@@ -115,11 +163,17 @@ impl Modify for Errors {
         let mut schemas = Vec::new();
         <NativeError as ToSchema>::schemas(&mut schemas);
         <OpenAiError as ToSchema>::schemas(&mut schemas);
+        <AnthropicError as ToSchema>::schemas(&mut schemas);
         schemas.push((NativeError::name().into(), NativeError::schema()));
         schemas.push((OpenAiError::name().into(), OpenAiError::schema()));
+        schemas.push((AnthropicError::name().into(), AnthropicError::schema()));
         components.schemas.extend(schemas);
         for (path, item) in &mut document.paths.paths {
-            let envelope = if is_openai(path) { OpenAiError::name() } else { NativeError::name() };
+            let envelope = match path.as_str() {
+                path if is_openai(path) => OpenAiError::name(),
+                path if path.starts_with("/v1/messages") => AnthropicError::name(),
+                _ => NativeError::name(),
+            };
             let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
             for operation in methods.into_iter().flatten() {
                 add_errors(operation, path, &envelope);
@@ -129,7 +183,7 @@ impl Modify for Errors {
 }
 
 fn is_openai(path: &str) -> bool {
-    path.starts_with("/v1/chat/") || path.starts_with("/v1/models")
+    path.starts_with("/v1/chat/") || path.starts_with("/v1/models") || path == "/v1/embeddings"
 }
 
 fn is_budget(path: &str) -> bool {

@@ -5,10 +5,11 @@
 //! |---|---|
 //! | `native` | `POST /v1/complete` |
 //! | `chat` | `POST /v1/chat/completions` |
+//! | `messages` | `POST /v1/messages` |
 //! | `operations` | models, status, health |
 //! | `audit` | the newest audit records |
 //! | `budgets` | budgets and usage |
-//! | `errors` | both envelopes, and which path answers with which codes |
+//! | `errors` | the envelopes, and which path answers with which codes |
 //! | `headers` | what answers carry beside their bodies |
 
 mod audit;
@@ -16,6 +17,7 @@ mod budgets;
 mod chat;
 mod errors;
 mod headers;
+mod messages;
 mod native;
 mod operations;
 mod redact;
@@ -31,12 +33,13 @@ use utoipa::{Modify, OpenApi as _};
     info(
         title = "AI gateway",
         description = "One door to many models, with keys of your own and fallback between providers. \
-                       Speak the native dialect, or point an OpenAI client at `/v1`.",
+                       Speak the native dialect, or point a client of OpenAI's or Anthropic's here.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
         native::complete,
         chat::chat_completions,
+        messages::messages,
         redact::redact,
         operations::models,
         operations::model,
@@ -54,7 +57,7 @@ use utoipa::{Modify, OpenApi as _};
         operations::live,
         operations::ready,
     ),
-    components(schemas(chat::ChatChunk)),
+    components(schemas(chat::ChatChunk, messages::MessagesEvent)),
     tags(
         (name = "inference", description = "Requests to models."),
         (name = "models", description = "What may be asked for, in OpenAI's shape."),

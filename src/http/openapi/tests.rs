@@ -5,6 +5,7 @@ use super::document;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::money::NanoUsd;
 use gateway_core::usage::Usage;
+use gateway_wire::anthropic_messages::AnthropicMessages;
 use gateway_wire::native::Native;
 use gateway_wire::openai_chat::OpenAiChat;
 use gateway_wire::sse::Parser;
@@ -104,11 +105,28 @@ fn table<'a>(text: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
 #[test]
 fn requests_as_described_are_read() {
     let description = description();
-    for (name, codec) in [("CompleteRequest", &Native as &dyn Inbound), ("ChatRequest", &OpenAiChat)] {
+    for (name, codec) in [
+        ("CompleteRequest", &Native as &dyn Inbound),
+        ("ChatRequest", &OpenAiChat),
+        ("MessagesRequest", &AnthropicMessages),
+    ] {
+        let is_anthropic = name == "MessagesRequest";
         let example = &description["components"]["schemas"][name]["example"];
         for (field, _) in properties(&description, &schema(name)) {
             let mut body = example.clone();
             let value = match field.as_str() {
+                "messages" if is_anthropic => {
+                    json!([{"role": "user", "content": [{"type": "text", "text": "x"}]}])
+                }
+                "tools" if is_anthropic => json!([{"name": "f", "description": "d", "strict": true,
+                    "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}}]),
+                "tool_choice" if is_anthropic => json!({"type": "auto"}),
+                "metadata" if is_anthropic => json!({"user_id": "x"}),
+                "service_tier" if is_anthropic => json!("auto"),
+                "thinking" => json!({"type": "enabled", "budget_tokens": 1024}),
+                "output_config" => json!({"effort": "low"}),
+                "cache_control" => json!({"type": "ephemeral"}),
+                "stop_sequences" => json!(["x"]),
                 "messages" => {
                     json!([{"role": "developer", "name": "x", "content": [{"type": "text", "text": "x"}]}])
                 }
@@ -132,7 +150,8 @@ fn requests_as_described_are_read() {
             body[&field] = value;
             let read = codec.decode(&body.to_string().into());
             let asked = read.unwrap_or_else(|malformed| panic!("{name}.{field}: {malformed}"));
-            let told: &[Cow<str>] = if field == "metadata" { &["metadata".into()] } else { &[] };
+            let told: &[Cow<str>] =
+                if field == "metadata" && !is_anthropic { &["metadata".into()] } else { &[] };
             assert_eq!(asked.dropped, told, "{name}.{field} is known");
         }
     }
@@ -143,7 +162,11 @@ fn bodies_as_written_are_described() {
     let description = description();
     for (case, usage) in [("all counters", full_usage()), ("bare", bare_usage())] {
         let facts = facts(&usage);
-        for (name, codec) in [("CompleteAnswer", &Native as &dyn Inbound), ("ChatAnswer", &OpenAiChat)] {
+        for (name, codec) in [
+            ("CompleteAnswer", &Native as &dyn Inbound),
+            ("ChatAnswer", &OpenAiChat),
+            ("MessagesAnswer", &AnthropicMessages),
+        ] {
             let mut whole = Whole { usage, ..Whole::default() };
             said(StopReason::Length).into_iter().for_each(|event| whole.add(event));
             let body = codec.answer(&whole, &facts);
@@ -160,9 +183,17 @@ fn bodies_as_written_are_described() {
         for event in frames(&OpenAiChat, &facts) {
             fits(&description, &schema("ChatChunk"), &event["data"], case);
         }
+        for event in frames(&AnthropicMessages, &facts) {
+            assert_eq!(event["event"], event["data"]["type"], "{case}");
+            fits(&description, &schema("MessagesEvent"), &event["data"], case);
+        }
     }
     for (case, error) in [("all fields", full_error()), ("bare", bare_error())] {
-        for (name, codec) in [("NativeError", &Native as &dyn Inbound), ("OpenAiError", &OpenAiChat)] {
+        for (name, codec) in [
+            ("NativeError", &Native as &dyn Inbound),
+            ("OpenAiError", &OpenAiChat),
+            ("AnthropicError", &AnthropicMessages),
+        ] {
             let body = serde_json::from_slice(&codec.error(&error)).unwrap();
             fits(&description, &schema(name), &body, &format!("{name}, {case}"));
         }

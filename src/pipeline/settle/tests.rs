@@ -126,7 +126,7 @@ async fn what_ends_under_way_costs_what_was_seen() {
         let settlements = Settlements::default();
         let mut bill = opened(&settlements);
         bill.begins(gpt(stream), false);
-        bill.saw(&Usage::NONE, 7);
+        bill.sees(&Event::Text { choice: 0, text: Text::new("seven b") });
         bill.settle(Ending::Cancelled, Duration::ZERO);
         assert_eq!(settled(&settlements).await.cost.0, want, "{case}");
     }

@@ -38,6 +38,10 @@ impl Inbound for AnthropicMessages {
     fn error(&self, error: &ErrorBody) -> Vec<u8> {
         response::error(error)
     }
+
+    fn id_header(&self) -> Option<&'static str> {
+        Some("request-id")
+    }
 }
 
 impl Outbound for AnthropicMessages {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// The dialects that callers speak, and where.
 pub const DIALECTS: [(&str, &str, &dyn Inbound); 3] = [
     ("OpenAI chat", "POST /v1/chat/completions", &OpenAiChat),
-    ("Anthropic messages (the codec; no path serves it yet)", "POST /v1/messages", &AnthropicMessages),
+    ("Anthropic messages", "POST /v1/messages", &AnthropicMessages),
     ("Native", "POST /v1/complete", &Native),
 ];
 

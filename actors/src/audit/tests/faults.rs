@@ -162,3 +162,23 @@ async fn the_queue_is_bounded_and_what_is_lost_is_counted() {
     until(|| kept.audit.status().queued == 0).await;
     assert_eq!(ids(&kept.settings.folder), [0, 1, 2]);
 }
+
+#[actix::test]
+async fn what_may_go_unrecorded_waits_for_nothing() {
+    // A record that waited for its deadline would fail this test by its time.
+    let kept = kept(|settings| {
+        settings.patience = Duration::from_secs(3_600);
+        settings.on_failure = OnFailure::Allow;
+    });
+    let slot = Arc::new(());
+    kept.disk.plan(Plan { room: Some(0), ..Plan::default() });
+    let first = kept.audit.record_holding(record(1), slot.clone());
+    assert_eq!(first.await, Err(AuditError::Late), "the one that met the full disk");
+    assert_eq!(kept.audit.record_holding(record(2), slot.clone()).await, Err(AuditError::Late));
+    kept.audit.record_detached(record(3), slot.clone());
+    assert_eq!(Arc::strong_count(&slot), 1, "no slot is held");
+    kept.disk.plan(Plan::default());
+    until(|| kept.audit.status().queued == 0).await;
+    assert_eq!(ids(&kept.settings.folder), [1, 2, 3]);
+    assert!(kept.audit.record_holding(record(4), slot.clone()).await.is_ok(), "all is as before");
+}

@@ -53,6 +53,7 @@ pub(crate) fn settings(scratch: &Scratch) -> Settings {
         most_queued: 10_000,
         patience: WAIT,
         sinks: Vec::new(),
+        replicas: None,
     }
 }
 

@@ -140,7 +140,14 @@ pub const FORMS: &[Form] = &[
     },
     Form {
         kind: Kind::SE_ORGANISATIONSNUMMER,
-        layouts: &["999999-9999", "9999999999"],
+        layouts: &["999999-9999"],
+        check: organisationsnummer,
+        proof: Proof::Form,
+        topics: Topics::ORGNUMMER,
+    },
+    Form {
+        kind: Kind::SE_ORGANISATIONSNUMMER,
+        layouts: &["9999999999"],
         check: organisationsnummer,
         proof: Proof::Whole,
         topics: Topics::ORGNUMMER,
