@@ -1,20 +1,24 @@
 //! The only place where actors, clients, clock and dice are made and joined, and where they are taken
 //! apart again in order.
 
-use crate::budget::{House, Settlements, settle_unclosed};
+use crate::budget::House;
 use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
 use crate::http::{self, events::Listeners};
 use crate::identity::Keys;
+use crate::metrics::Metrics;
+use crate::metrics::places::Places;
 use crate::pipeline::Slots;
 use crate::state;
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use gateway_actors::alerts::{Alerts, Told};
 use gateway_actors::audit::disk::RealDisk;
+use gateway_actors::audit::sinks::SinkError;
 use gateway_actors::audit::{self, Audit};
-use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, store};
+use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, Settlements, store};
 use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
 use gateway_actors::scanner::{Scanner, ScannerSettings};
 use gateway_actors::supervision::Tasks;
@@ -37,6 +41,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -77,6 +82,8 @@ pub enum StartError {
     Allowance { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Audit(#[from] audit::StartError),
+    #[error("BUDGET_ALERT_WEBHOOK_URL: {0}")]
+    Alerts(#[source] SinkError),
     #[error("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY do not make a TLS server: {0}")]
     Tls(String),
     #[error("cannot listen on {address} (GATEWAY_BIND): {source}")]
@@ -99,12 +106,22 @@ pub struct Serving {
     pub addresses: Vec<SocketAddr>,
     gateway: Data<Gateway>,
     server: actix_web::dev::Server,
-    control: Arbiter,
+    /// Of the actors, and of the budgets' cursor over the audit trail.
+    arbiters: [Arbiter; 2],
     tasks: Tasks,
 }
 
 /// Checks all that can be checked without opening a port.
 pub fn router(config: &Config) -> Result<Router, StartError> {
+    Router::new(upstreams_of(config), config.catalog()).map_err(StartError::Routing)
+}
+
+/// The same of embeddings.
+pub fn embeddings_router(config: &Config) -> Result<Router, StartError> {
+    Router::of_embeddings(upstreams_of(config), config.catalog()).map_err(StartError::Routing)
+}
+
+fn upstreams_of(config: &Config) -> Vec<routing::Upstream> {
     let upstreams = config.upstreams.iter().map(|upstream| routing::Upstream {
         name: upstream.name.clone(),
         kind: upstream.kind,
@@ -116,7 +133,7 @@ pub fn router(config: &Config) -> Result<Router, StartError> {
             .collect(),
         region: upstream.region.clone(),
     });
-    Router::new(upstreams.collect(), config.catalog()).map_err(StartError::Routing)
+    upstreams.collect()
 }
 
 /// Makes every part and opens the port. Must be called within an actix system.
@@ -125,7 +142,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dice: Arc<dyn Dice> = Arc::new(SystemDice);
     let control = Arbiter::new();
-    let router = router(&config)?;
+    let (router, embeddings) = (router(&config)?, embeddings_router(&config)?);
     let upstreams = config
         .upstreams
         .iter()
@@ -133,18 +150,32 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         .collect::<Result<_, _>>()?;
     let analyzer = start_analyzer(&config, &control, &clock, &dice)?;
     let replica = format!("{:08x}", dice.roll() >> 32);
-    let audit = start_audit(&config, &replica, &clock, &dice)?;
+    let keys = Keys::from_config(&config.access);
+    let metrics = metrics(&config, &keys, &router, &clock);
+    let audit = start_audit(&config, &replica, &clock, &dice)?.observed_by(metrics.clone());
     let settlements = Settlements::default();
     let ledger = open_ledger(&config, &control, &clock).await?;
-    let house =
-        House { budgets: config.budgets.clone(), audit: audit.clone(), replica: Named::cleaned(&replica) };
-    let budget = start_budget(ledger, house, &config, &settlements, &control, (&clock, &dice))?;
+    let alerts = start_alerts(&config, &metrics, &control, &clock)?;
+    let house = House {
+        budgets: config.budgets.clone(),
+        audit: audit.clone(),
+        settlements: settlements.clone(),
+        replica: Named::cleaned(&replica),
+        metrics: Arc::clone(&metrics),
+        alerts: alerts.clone(),
+        clock: Arc::clone(&clock),
+    };
+    let books = Arbiter::new();
+    let budget = start_budget(ledger, house, &config, [&control, &books], (&clock, &dice))?;
     let gateway = Data::new(Gateway {
         audit,
         budget,
         settlements,
-        keys: Keys::from_config(&config.access),
+        metrics,
+        alerts,
+        keys,
         router,
+        embeddings,
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
@@ -158,7 +189,29 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     });
     let tasks = Tasks::default();
     let (server, addresses) = listen(&gateway, &tasks)?;
-    Ok(Serving { addresses, gateway, server, control, tasks })
+    Ok(Serving { addresses, gateway, server, arbiters: [control, books], tasks })
+}
+
+/// Where thresholds of budgets are told, if somewhere.
+fn start_alerts(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    control: &Arbiter,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Alerts>, StartError> {
+    let Some(url) = &config.budgets.alert_url else { return Ok(None) };
+    let metrics = Arc::clone(metrics);
+    let told: Told = Arc::new(move |fate| metrics.delivery(fate));
+    let url = url.expose_secret().to_owned();
+    let alerts = Alerts::start(url, &control.handle(), Arc::clone(clock), told);
+    alerts.map(Some).map_err(StartError::Alerts)
+}
+
+/// Labels are the names that the configuration knows.
+fn metrics(config: &Config, keys: &Keys, router: &Router, clock: &Arc<dyn Clock>) -> Arc<Metrics> {
+    let teams: BTreeSet<_> = config.budgets.teams.keys().chain(keys.teams()).collect();
+    let places = Places::new(teams, router.models().map(|route| &**route));
+    Arc::new(Metrics::new(places, clock.unix()))
 }
 
 /// The analyzer's own gate, breaker and actor: it is one more thing that can fail.
@@ -276,26 +329,30 @@ fn start_budget(
     ledger: Arc<dyn Ledger>,
     house: House,
     config: &Config,
-    settlements: &Settlements,
-    control: &Arbiter,
+    [control, books]: [&Arbiter; 2],
     (clock, dice): (&Arc<dyn Clock>, &Arc<dyn Dice>),
 ) -> Result<Budget, StartError> {
+    let mut unclosed = Vec::new();
     let outage = match &config.budgets.store {
         BudgetStore::Redis { .. } if config.budgets.serve_without_store => {
             let path = config.state_dir.join(ALLOWANCE);
             let opened = std::fs::create_dir_all(&config.state_dir).and_then(|()| Allowance::open(&path));
-            let (allowance, unclosed) = opened.map_err(|source| StartError::Allowance { path, source })?;
-            let unclosed = unclosed.into_iter().map(|gone| settle_unclosed(&gone, &config.budgets));
-            unclosed.for_each(|settle| settlements.push(settle, None));
+            let (allowance, left) = opened.map_err(|source| StartError::Allowance { path, source })?;
+            unclosed = left;
             Outage::Allow(Arc::new(allowance))
         }
         _ => Outage::Deny,
     };
+    let (trail, settlements) = (house.audit.outbox("ledger")?, house.settlements.clone());
+    let house = Arc::new(house);
     let (clock, dice) = (Arc::clone(clock), Arc::clone(dice));
-    let budget = Budget::start(ledger, Arc::new(house), outage, &control.handle(), clock, dice);
-    let cursor = Cursor::new(settlements.clone(), budget.clone());
+    let budget = Budget::start(ledger, house.clone(), outage, &control.handle(), Arc::clone(&clock), dice);
+    let cursor = Cursor::new(trail, settlements.clone(), budget.clone(), house, clock);
+    // May be lost at any time: the next start goes on where it stood.
+    books.spawn(cursor.run(unclosed));
+    let of_settlements = budget.clone();
     // Shutdown waits until nothing is left for it to do.
-    control.spawn(async move { cursor.run().await });
+    control.spawn(async move { settlements.run(&of_settlements).await });
     Ok(budget)
 }
 
@@ -417,7 +474,9 @@ impl Serving {
             _ = interrupt.recv() => {}
         }
         stop(&self.gateway, &handle, &self.tasks).await;
-        self.control.stop();
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
         server.await.map_err(std::io::Error::other)??;
         Ok(())
     }
@@ -441,10 +500,15 @@ async fn stop(gateway: &Gateway, handle: &ServerHandle, tasks: &Tasks) {
         log::error!(open_exchanges = gateway.slots.open(); "exchanges were left behind");
     }
     if tokio::time::timeout(CLOSING, gateway.settlements.settled()).await.is_err() {
-        log::error!(waiting = gateway.settlements.waiting(); "settlements were left behind: their bounds will be charged");
+        log::error!(open = gateway.settlements.open(); "settlements were left behind: the next start sends them");
     }
     if let Err(error) = gateway.budget.drain(CLOSING).await {
         log::error!("the budgets' actor did not end: {error}");
+    }
+    if let Some(alerts) = &gateway.alerts
+        && let Err(waiting) = alerts.drain(CLOSING).await
+    {
+        log::error!(waiting; "alerts of budgets were left behind");
     }
     if let Err(error) = gateway.audit.drain(CLOSING).await {
         log::error!("the audit trail's actor did not end: {error}");

@@ -1,115 +1,31 @@
 //! What the budgets need of the rest of the house, and what they are told by it: limits, alerts, records of
-//! what nobody ended, and the settlements on their way to the ledger.
+//! what nobody ended.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Budgets, TeamBudget};
+use crate::config::Budgets;
+use crate::metrics::Metrics;
+use gateway_actors::alerts::{Alerts, Notice};
 use gateway_actors::audit::Audit;
-use gateway_actors::budget::{Hold, Neighbours, Outbox, Position, Unclosed};
-use gateway_core::audit::{Few, Named, Outcome, Record, RecordedBy, RequestId, RequestRecord, Time};
-use gateway_core::ids::{KeyId, TeamId};
-use gateway_core::ledger::{Alert, Interrupted, Limits, Pending, ReservationId, Settle, Window};
-use gateway_core::money::NanoUsd;
-use tokio::sync::Notify;
-
-/// Settlements that may wait. Full: a release is left to the reaper, which charges its bound; what was spent
-/// waits in any case, for no more requests are let through than the ledger, or the allowance, grants.
-const MOST_WAITING: usize = 65_536;
-
-/// What the endings of exchanges cost, each with its hold, until the ledger has answered.
-#[derive(Clone, Default)]
-pub struct Settlements(Arc<Waiting>);
-
-#[derive(Default)]
-struct Waiting {
-    queue: Mutex<Queue>,
-    more: Notify,
-    none: Notify,
-}
-
-#[derive(Default)]
-struct Queue {
-    last: u64,
-    due: VecDeque<(Position, Settle, Option<Hold>)>,
-}
-
-impl Settlements {
-    /// Never waits, and fails nobody: it stands in a `Drop`. The hold is renewed until the ledger has answered.
-    pub fn push(&self, settle: Settle, hold: Option<Hold>) {
-        let mut queue = self.queue();
-        if settle.cost == NanoUsd::ZERO && queue.due.len() >= MOST_WAITING {
-            let id = settle.id.uuid();
-            log::warn!(request_id:% = id; "too many settlements wait: this release is left to the reaper");
-            return;
-        }
-        queue.last += 1;
-        let position = Position(queue.last);
-        queue.due.push_back((position, settle, hold));
-        drop(queue);
-        self.0.more.notify_one();
-    }
-
-    /// How many wait.
-    pub fn waiting(&self) -> usize {
-        self.queue().due.len()
-    }
-
-    /// Waits until none does.
-    pub async fn settled(&self) {
-        loop {
-            // Made before the count is read, so that the last one's end can't fall between.
-            let woken = self.0.none.notified();
-            if self.waiting() == 0 {
-                return;
-            }
-            woken.await;
-        }
-    }
-
-    /// A queue is whole whoever panicked beside it.
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Outbox for Settlements {
-    fn next(&self, most: usize) -> Pending<'_, Vec<(Position, Settle)>> {
-        Box::pin(async move {
-            loop {
-                let woken = self.0.more.notified();
-                let due: Vec<_> = self
-                    .queue()
-                    .due
-                    .iter()
-                    .take(most)
-                    .map(|(position, settle, _)| (*position, settle.clone()))
-                    .collect();
-                if !due.is_empty() {
-                    return due;
-                }
-                woken.await;
-            }
-        })
-    }
-
-    fn acked(&self, upto: Position) {
-        let mut queue = self.queue();
-        while queue.due.front().is_some_and(|(position, ..)| *position <= upto) {
-            queue.due.pop_front();
-        }
-        if queue.due.is_empty() {
-            self.0.none.notify_waiters();
-        }
-    }
-}
+use gateway_actors::budget::{Neighbours, Settlements, Unclosed};
+use gateway_core::audit::settlement::{Settlement, Share};
+use gateway_core::audit::{Attempt, Few, Named, Outcome, Record, RecordedBy, RequestId, RequestRecord, Time};
+use gateway_core::clock::Clock;
+use gateway_core::ids::TeamId;
+use gateway_core::ledger::{Alert, Interrupted, Limits, Pending, Rates, ReservationId, Window};
 
 /// The rest of the house, as the budgets see it.
 pub struct House {
     pub budgets: Budgets,
     pub audit: Audit,
+    pub settlements: Settlements,
     pub replica: Named,
+    pub metrics: Arc<Metrics>,
+    /// Where thresholds are told, if anywhere.
+    pub alerts: Option<Alerts>,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Neighbours for House {
@@ -117,7 +33,16 @@ impl Neighbours for House {
         self.budgets.of(team).limits
     }
 
+    fn key_rates(&self, team: &TeamId) -> Rates {
+        self.budgets.of(team).key_rates
+    }
+
     fn alert(&self, team: &TeamId, alert: &Alert) {
+        self.metrics.alerted(team.as_str(), alert);
+        if let Some(alerts) = &self.alerts {
+            let time = Time::from(self.clock.unix());
+            alerts.push(Notice { team: team.clone(), alert: *alert, replica: self.replica.clone(), time });
+        }
         let Alert { window, percent, spent, limit } = alert;
         let window = match window {
             Window::Day(_) => "day",
@@ -132,7 +57,9 @@ impl Neighbours for House {
         gone: &'a [Interrupted],
     ) -> Pending<'a, Vec<ReservationId>> {
         Box::pin(async move {
-            let records = gone.iter().map(|one| async move {
+            // What its own record will settle is handed out again until it has.
+            let gone = gone.iter().filter(|one| !self.settlements.knows(one.id));
+            let records = gone.map(|one| async move {
                 match self.audit.record(interrupted(team, one, &self.replica)).await {
                     Ok(_) => Some(one.id),
                     Err(error) => {
@@ -145,37 +72,53 @@ impl Neighbours for House {
         })
     }
 
-    /// What waits here is settled anyway.
-    fn rewind(&self) {
-        log::warn!("the budget store may have lost what it acknowledged last");
+    fn unclosed<'a>(&'a self, gone: &'a Unclosed) -> Pending<'a, io::Result<()>> {
+        Box::pin(async move {
+            log::warn!(request_id:% = gone.id.uuid(), team:% = gone.team; "served without the budget store, and not ended: charged at its bound");
+            let written = self.audit.record(unclosed(gone, &self.replica)).await;
+            written.map(drop).map_err(io::Error::other)
+        })
+    }
+
+    fn rewind(&self, by: Duration) {
+        log::warn!(seconds = by.as_secs(); "what the budget store was told last is told again");
+        self.settlements.rewind(by);
     }
 }
 
-/// What was served without the ledger and not ended before a crash costs its bound.
-pub fn settle_unclosed(gone: &Unclosed, budgets: &Budgets) -> Settle {
-    let TeamBudget { limits, key_rates } = budgets.of(&gone.team);
-    Settle {
-        id: gone.id,
-        team: gone.team.clone(),
-        // The allowance does not keep it, and a key's rates are not moved by what is so long past.
-        key: KeyId::new("unknown"),
-        cost: gone.bound,
-        tokens: 0,
-        unreserved: true,
-        limits,
-        key_rates,
-        usage: Vec::new(),
+/// The word for what nobody knows any more.
+fn unknown() -> Named {
+    Named::new("unknown").expect("a plain word")
+}
+
+/// Of a request that a process did not live to end.
+fn begun(id: ReservationId, team: &TeamId, replica: &Named) -> RequestRecord {
+    let made = Time::from(Duration::from_millis(id.made_at().as_millis()));
+    let begun = RequestRecord::begun(RequestId::new(id.uuid()), made, replica.clone(), unknown());
+    RequestRecord {
+        team_id: Some(Named::from(team)),
+        outcome: Outcome::Interrupted,
+        cost_is_estimate: true,
+        ..begun
     }
+}
+
+/// This replica's own, from before it was killed. The allowance keeps neither key nor route.
+fn unclosed(gone: &Unclosed, replica: &Named) -> Record {
+    let cost_usd = gone.bound;
+    let share = Share { provider: unknown(), model: unknown(), input_tokens: 0, output_tokens: 0, cost_usd };
+    let record = RequestRecord {
+        key_id: Some(unknown()),
+        cost_usd,
+        settlement: Some(Settlement { unreserved: true, shares: Few::from_iter([share]) }),
+        ..begun(gone.id, &gone.team, replica)
+    };
+    record.into()
 }
 
 /// A reaper's record, which the owner's own always beats.
 fn interrupted(team: &TeamId, gone: &Interrupted, replica: &Named) -> Record {
-    let since_epoch = |millis| Time::from(Duration::from_millis(millis));
-    let id = RequestId::new(gone.id.uuid());
-    let endpoint = Named::new("unknown").expect("a plain word");
-    let begun =
-        RequestRecord::begun(id, since_epoch(gone.id.made_at().as_millis()), replica.clone(), endpoint);
-    let attempt = gateway_core::audit::Attempt {
+    let attempt = Attempt {
         provider: Named::cleaned(gone.route.provider.as_str()),
         model: Named::cleaned(gone.route.model.as_str()),
         outcome: Named::cleaned("interrupted"),
@@ -184,14 +127,11 @@ fn interrupted(team: &TeamId, gone: &Interrupted, replica: &Named) -> Record {
         cost_usd: gone.charge,
     };
     let record = RequestRecord {
-        team_id: Some(Named::from(team)),
         key_id: Some(Named::cleaned(gone.key.as_str())),
         attempts: Few::from_iter([attempt]),
-        outcome: Outcome::Interrupted,
         cost_usd: gone.charge,
-        cost_is_estimate: true,
         recorded_by: RecordedBy::Reaper,
-        ..begun
+        ..begun(gone.id, team, replica)
     };
     record.into()
 }

@@ -3,7 +3,7 @@
 mod audit;
 
 use crate::config::{Config, Environment};
-use crate::{assembly, demo, logging};
+use crate::{assembly, demo, guards, logging};
 use audit::AuditCommand;
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -68,6 +68,9 @@ fn serve(environment: &Environment, file: Option<&Path>) -> Outcome {
     let config = Config::load(environment, file)?;
     logging::start(&config.log);
     warn_of_absent_features(&config);
+    for line in guards::lines(&config) {
+        log::info!("{line}");
+    }
     actix_rt::System::new().block_on(async {
         let serving = assembly::start(config).await?;
         for address in &serving.addresses {
@@ -91,12 +94,13 @@ pub(crate) fn warn_of_absent_features(config: &Config) {
 fn check(environment: &Environment, file: Option<&Path>) -> Outcome {
     let config = Config::load(environment, file)?;
     let router = assembly::router(&config)?;
+    let embeddings = assembly::embeddings_router(&config)?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "the configuration is good: {} upstreams, {} routes",
         config.upstreams.len(),
-        router.models().count()
+        router.models().chain(embeddings.models()).count()
     )?;
     for upstream in &config.upstreams {
         let default = upstream.default_model.as_ref().map_or("none", |model| model.as_str());
@@ -104,6 +108,9 @@ fn check(environment: &Environment, file: Option<&Path>) -> Outcome {
     }
     for sink in &config.audit.sinks {
         writeln!(out, "  sink {}: {}", sink.name, sink.kind.word())?;
+    }
+    for line in guards::lines(&config) {
+        writeln!(out, "  {line}")?;
     }
     for name in &config.not_yet {
         writeln!(out, "  warning: {name} has no effect in this version")?;

@@ -80,7 +80,7 @@ fn provide(environment: &mut Environment, simulator: &Running, traffic: Traffic)
     // Made-up requests neither stand in the real trail nor leave this machine.
     let state = environment.value("GATEWAY_STATE_DIR").unwrap_or("./state").to_owned();
     environment.set("GATEWAY_STATE_DIR", &format!("{state}/demo"));
-    for name in ["AUDIT_DIR", "SIEM_WEBHOOK_URL", "SIEM_TOKEN"] {
+    for name in ["AUDIT_DIR", "SIEM_WEBHOOK_URL", "SIEM_TOKEN", "BUDGET_ALERT_WEBHOOK_URL"] {
         environment.set(name, "");
     }
     // Short enough that who watches sees it come back.

@@ -1,19 +1,20 @@
 //! The parts that every request uses, joined once by `assembly`.
 
-use crate::budget::Settlements;
 use crate::config::Config;
 use crate::http::events::Listeners;
 use crate::identity::Keys;
+use crate::metrics::Metrics;
 use crate::pipeline::Slots;
+use gateway_actors::alerts::Alerts;
 use gateway_actors::audit::Audit;
-use gateway_actors::budget::Budget;
+use gateway_actors::budget::{Budget, Settlements};
 use gateway_actors::provider::{Client, Provider};
 use gateway_actors::scanner::Scanner;
 use gateway_actors::supervision::Tasks;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
 use gateway_core::ids::ModelName;
-use gateway_core::routing::Router;
+use gateway_core::routing::{Route, Router};
 use gateway_inspection::engine::Engine;
 use gateway_inspection::presidio::Wanted;
 use gateway_inspection::redact::HashKey;
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub config: Config,
     pub keys: Keys,
     pub router: Router,
+    /// Of requests for embeddings; the same upstreams in the same order.
+    pub embeddings: Router,
     /// In the router's order: a candidate's index finds its upstream here.
     pub upstreams: Vec<Upstream>,
     pub inspector: Inspector,
@@ -35,6 +38,8 @@ pub struct Gateway {
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,
+    pub metrics: Arc<Metrics>,
+    pub alerts: Option<Alerts>,
     pub shutdown: Arc<Shutdown>,
     /// Who listens to `/v1/events`.
     pub listeners: Listeners,
@@ -44,6 +49,13 @@ pub struct Gateway {
     pub started: Duration,
     /// Told apart in status answers where several replicas stand behind one address.
     pub replica: String,
+}
+
+impl Gateway {
+    /// Every route, of either kind.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.router.models().chain(self.embeddings.models())
+    }
 }
 
 /// What searches requests for personal data.

@@ -8,8 +8,10 @@
 //! | [`budget`] | what the budgets need of the rest |
 //! | [`pipeline`] | the walk |
 //! | [`http`] | the door |
+//! | [`guards`] | which guard covers which endpoint |
 //! | [`identity`] | who calls |
 //! | [`config`] | what was configured |
+//! | [`metrics`] | what operators measure |
 //! | [`state`] | what is kept in the state directory |
 //! | [`logging`] | how lines are written |
 //! | [`demo`] | the gateway on simulated upstreams |
@@ -20,8 +22,10 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod gateway;
+pub mod guards;
 pub mod http;
 pub mod identity;
 pub mod logging;
+pub mod metrics;
 pub mod pipeline;
 pub mod state;

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 use actix::{Arbiter, System};
 use futures_util::future::join_all;
 use gateway_actors::budget::embedded::{EmbeddedLedger, Sync};
-use gateway_actors::budget::{Admitted, Budget, Neighbours, Outage};
+use gateway_actors::budget::{Admitted, Budget, Neighbours, Outage, Unclosed};
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
 use gateway_core::ids::{KeyId, ModelName, TeamId, UpstreamName};
@@ -62,13 +62,21 @@ impl Neighbours for House {
         limits()
     }
 
+    fn key_rates(&self, _: &TeamId) -> Rates {
+        limits().rates
+    }
+
     fn alert(&self, _: &TeamId, _: &Alert) {}
 
     fn interrupted<'a>(&'a self, _: &'a TeamId, gone: &'a [Interrupted]) -> Pending<'a, Vec<ReservationId>> {
         Box::pin(async move { gone.iter().map(|gone| gone.id).collect() })
     }
 
-    fn rewind(&self) {}
+    fn unclosed<'a>(&'a self, _: &'a Unclosed) -> Pending<'a, std::io::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn rewind(&self, _: Duration) {}
 }
 
 /// Every rule is at work, and none refuses.

@@ -224,6 +224,18 @@ impl Summary {
     pub fn total(&self) -> u32 {
         self.by_type.values().sum()
     }
+
+    /// Takes in what was found in another part of the same request.
+    pub fn join(&mut self, other: Summary) {
+        for (kind, count) in other.by_type {
+            *self.by_type.entry(kind).or_default() += count;
+        }
+        for (word, count) in other.unscanned {
+            *self.unscanned.entry(word).or_default() += count;
+        }
+        self.action = self.action.max(other.action);
+        self.withheld += other.withheld;
+    }
 }
 
 #[cfg(test)]

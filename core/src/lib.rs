@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`conversation`] | the inner form of a request and of an answer, in no dialect |
+//! | [`embedding`] | texts that are to become vectors, and the vectors |
 //! | [`audit`] | what the audit trail records, and the chain that holds its lines together |
 //! | [`usage`] | what an answer consumed, counted once and the same for every provider |
 //! | [`finding`] | what was found in a text: kinds of personal data and secrets, and where |
@@ -22,6 +23,7 @@ pub mod clock;
 pub mod conversation;
 pub mod cooldown;
 pub mod dice;
+pub mod embedding;
 pub mod fault;
 pub mod finding;
 pub mod ids;

@@ -6,8 +6,9 @@
 //! |---|---|---|
 //! | `POST /v1/chat/completions`, `GET /v1/models` | `authorization: Bearer` | OpenAI |
 //! | `POST /openai/deployments/{d}/chat/completions?api-version=…` | `api-key` | Azure OpenAI |
-//! | `POST /v1/messages` | `x-api-key` | Anthropic |
+//! | `POST /v1/messages`, `/v1/messages/count_tokens` | `x-api-key` | Anthropic |
 //! | `POST /v1beta/models/{m}:generateContent`, `…:streamGenerateContent?alt=sse` | `x-goog-api-key` | Gemini |
+//! | `POST /v1/embeddings`, `/openai/deployments/{d}/embeddings`, `…:batchEmbedContents`, `…:countTokens` | likewise | OpenAI, Azure, Gemini |
 //!
 //! Each answers JSON and SSE, and refuses what the provider would refuse in the provider's own envelope. Any
 //! key works but `bad-key` (and those of [`SimulatorOptions::refused_keys`]); any model exists whose name does

@@ -14,7 +14,7 @@ use socket2::Socket;
 
 use crate::answer::answer;
 use crate::ask::{Ask, Delivery};
-use crate::dialect::{self, Incoming, Refusal};
+use crate::dialect::{self, Incoming, Interface, Refusal, Task};
 use crate::faults::{Failure, Point, Rules, Verdict};
 use crate::playback;
 use crate::provider::Provider;
@@ -36,22 +36,42 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/v1/chat/completions", web::post().to(openai))
         .route("/v1/models", web::get().to(openai_models))
+        .route("/v1/embeddings", web::post().to(openai_vectors))
         .route("/openai/deployments/{deployment}/chat/completions", web::post().to(azure))
+        .route("/openai/deployments/{deployment}/embeddings", web::post().to(azure_vectors))
         .route("/v1/messages", web::post().to(anthropic))
+        .route("/v1/messages/count_tokens", web::post().to(anthropic_count))
         .route("/v1beta/models/{call:.*}", web::post().to(gemini));
 }
 
 async fn openai(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
-    serve(Provider::OpenAi, Target { model: "", streams: false }, &request, body, &shared).await
+    serve(Provider::OpenAi, Target::TALK, &request, body, &shared).await
 }
 
 async fn azure(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
     let model = request.match_info().query("deployment").to_owned();
-    serve(Provider::AzureOpenAi, Target { model: &model, streams: false }, &request, body, &shared).await
+    let target = Target { model: &model, ..Target::TALK };
+    serve(Provider::AzureOpenAi, target, &request, body, &shared).await
+}
+
+async fn azure_vectors(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
+    let model = request.match_info().query("deployment").to_owned();
+    let target = Target { model: &model, interface: Interface::Vectors, ..Target::TALK };
+    serve(Provider::AzureOpenAi, target, &request, body, &shared).await
+}
+
+async fn openai_vectors(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
+    let target = Target { interface: Interface::Vectors, ..Target::TALK };
+    serve(Provider::OpenAi, target, &request, body, &shared).await
+}
+
+async fn anthropic_count(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
+    let target = Target { interface: Interface::Count, ..Target::TALK };
+    serve(Provider::Anthropic, target, &request, body, &shared).await
 }
 
 async fn anthropic(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
-    serve(Provider::Anthropic, Target { model: "", streams: false }, &request, body, &shared).await
+    serve(Provider::Anthropic, Target::TALK, &request, body, &shared).await
 }
 
 async fn gemini(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
@@ -59,7 +79,12 @@ async fn gemini(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> Http
     match call.rsplit_once(':') {
         Some((model, method @ ("generateContent" | "streamGenerateContent"))) => {
             let streams = method == "streamGenerateContent";
-            serve(Provider::Gemini, Target { model, streams }, &request, body, &shared).await
+            serve(Provider::Gemini, Target { model, streams, ..Target::TALK }, &request, body, &shared).await
+        }
+        Some((model, method @ ("batchEmbedContents" | "countTokens"))) => {
+            let interface = if method == "countTokens" { Interface::Count } else { Interface::Vectors };
+            serve(Provider::Gemini, Target { model, interface, ..Target::TALK }, &request, body, &shared)
+                .await
         }
         _ => refused(Provider::Gemini, dialect::failure(Provider::Gemini, 404, None, &call), 0),
     }
@@ -77,6 +102,11 @@ async fn openai_models(request: HttpRequest, shared: Data<Shared>) -> HttpRespon
 struct Target<'a> {
     model: &'a str,
     streams: bool,
+    interface: Interface,
+}
+
+impl Target<'_> {
+    const TALK: Target<'static> = Target { model: "", streams: false, interface: Interface::Talk };
 }
 
 async fn serve(
@@ -99,8 +129,8 @@ async fn serve(
         body: &body,
         refused_keys: &shared.refused_keys,
     };
-    let ask = match dialect::read(provider, &incoming) {
-        Ok(ask) => ask,
+    let Task { ask, body } = match dialect::task(target.interface, provider, &incoming) {
+        Ok(task) => task,
         Err(refusal) => {
             visit.refused();
             visit.end();
@@ -123,7 +153,8 @@ async fn serve(
     }
     let socket = request.conn_data::<Connection>().map(|connection| connection.0.clone());
     if ask.delivery == Delivery::Json {
-        whole(provider, &ask, &verdict, serial, visit, socket)
+        let body = body.unwrap_or_else(|| dialect::whole(provider, &ask, &answer(&ask), serial));
+        whole(provider, (&ask, body), &verdict, serial, visit, socket)
     } else {
         stream(provider, &ask, &verdict, serial, visit, socket)
     }
@@ -164,7 +195,7 @@ fn instead(provider: Provider, ask: &Ask, verdict: &Verdict, serial: u64) -> Opt
 
 fn whole(
     provider: Provider,
-    ask: &Ask,
+    (ask, answer): (&Ask, String),
     verdict: &Verdict,
     serial: u64,
     mut visit: Visit,
@@ -175,7 +206,7 @@ fn whole(
             Bytes::from_static(b"{\"id\": \"answer-1\", \"choices\": [<not json at all")
         }
         Some(Failure::HugeLine(bytes)) => playback::huge("", *bytes, ""),
-        _ => dialect::whole(provider, ask, &answer(ask), serial).into(),
+        _ => answer.into(),
     };
     let mut head = head(provider, 200, content_type(provider, ask, verdict), serial);
     match verdict.failure.as_ref().and_then(|failure| playback::broken_body(&body, failure)) {

@@ -55,6 +55,7 @@ pub(super) struct ModelTable {
     pub name: At<String>,
     /// As in [`UpstreamTable`].
     pub sound: bool,
+    pub mode: Option<At<String>>,
     pub input: Option<At<String>>,
     pub output: Option<At<String>>,
     pub cache_read: Option<At<String>>,
@@ -83,7 +84,8 @@ pub(super) const UPSTREAM_KEYS: [&str; 9] = [
     "include_usage",
 ];
 
-pub(super) const MODEL_KEYS: [&str; 8] = [
+pub(super) const MODEL_KEYS: [&str; 9] = [
+    "mode",
     "input",
     "output",
     "cache_read",
@@ -173,6 +175,7 @@ fn model(settings: &mut Settings<'_>, mut section: Section<'_>) -> ModelTable {
     let mut table = ModelTable {
         name: section.name.clone(),
         sound: true,
+        mode: section.text(settings, "mode"),
         input: section.decimal(settings, "input"),
         output: section.decimal(settings, "output"),
         cache_read: section.decimal(settings, "cache_read"),

@@ -1,9 +1,10 @@
 //! `[models."NAME"]`: prices and bounds that extend or override the built-in catalog.
 
-use gateway_core::catalog::{ListedRates, Override};
+use gateway_core::catalog::{ListedRates, Mode, Override};
 use gateway_core::money::PicoUsdPerToken;
 
 use super::file::ModelTable;
+use super::mistakes::did_you_mean;
 use super::settings::{At, Range, Settings};
 
 const TOKENS: Range = Range::new(1, 100_000_000, "tokens");
@@ -24,6 +25,7 @@ fn model(settings: &mut Settings<'_>, table: ModelTable) -> (String, Override) {
         settings.wrong(&at.place, format!("is over `max_output` ({most})"), "lower it to that at most");
     }
     let over = Override {
+        mode: mode(settings, table.mode.as_ref()),
         price,
         window: tokens(settings, table.window.as_ref()),
         max_output,
@@ -32,6 +34,18 @@ fn model(settings: &mut Settings<'_>, table: ModelTable) -> (String, Override) {
         abilities: Vec::new(),
     };
     (table.name.value, over)
+}
+
+fn mode(settings: &mut Settings<'_>, written: Option<&At<String>>) -> Option<Mode> {
+    let At { value, place } = written?;
+    match value.as_str() {
+        "chat" => Some(Mode::Chat),
+        "embedding" => Some(Mode::Embedding),
+        other => {
+            settings.wrong(place, "is not known", did_you_mean(other, ["chat", "embedding"]));
+            None
+        }
+    }
 }
 
 /// A price is whole: input and output together, the caches' only beside them.

@@ -99,6 +99,7 @@ fn policy(settings: &mut Settings<'_>, base: &Policy, table: &PiiTable) -> Polic
         (&table.images, &mut policy.images),
         (&table.audio, &mut policy.audio),
         (&table.documents, &mut policy.documents),
+        (&table.tokens, &mut policy.tokens),
     ] {
         match written.as_ref().map(|at| at.value.as_str()) {
             None => {}

@@ -262,7 +262,8 @@ fn field(failure: &Failure) -> Option<String> {
             Some("model".to_owned())
         }
         Failure::KeptIn(Refused::Name { field, .. }) => Some((*field).to_owned()),
-        Failure::KeptIn(Refused::Unscannable { .. } | Refused::NotText) => Some("messages".to_owned()),
+        Failure::KeptIn(Refused::Unscannable { media }) => Some(media.field().to_owned()),
+        Failure::KeptIn(Refused::NotText) => Some("messages".to_owned()),
         Failure::Refused { field } => field.map(str::to_owned),
         _ => None,
     }

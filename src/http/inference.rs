@@ -41,6 +41,31 @@ pub async fn messages(
         .await
 }
 
+/// `POST /v1/messages/count_tokens`: what a request of Anthropic's dialect holds, by who would serve it.
+pub async fn count_tokens(
+    request: HttpRequest,
+    mut payload: Payload,
+    gateway: Data<Gateway>,
+    worker: Data<Worker>,
+) -> HttpResponse {
+    let dialect = Dialect { codec: &AnthropicMessages, tail: Tail::NamedOnly };
+    let id = request_id(&*gateway.clock, &*gateway.dice);
+    let counted = pipeline::count(&gateway, &worker, dialect, &id, &request, &mut payload).await;
+    respond::ended(counted, dialect.codec, &id, payload)
+}
+
+/// `POST /v1/embeddings`: OpenAI's dialect. That model alone makes the vectors, on whichever upstream has it.
+pub async fn embeddings(
+    request: HttpRequest,
+    mut payload: Payload,
+    gateway: Data<Gateway>,
+    worker: Data<Worker>,
+) -> HttpResponse {
+    let id = request_id(&*gateway.clock, &*gateway.dice);
+    let embedded = pipeline::embed(&gateway, &worker, &id, &request, &mut payload).await;
+    respond::ended(embedded, &OpenAiChat, &id, payload)
+}
+
 async fn infer(
     dialect: Dialect,
     request: HttpRequest,
@@ -49,8 +74,6 @@ async fn infer(
     worker: Data<Worker>,
 ) -> HttpResponse {
     let id = request_id(&*gateway.clock, &*gateway.dice);
-    match pipeline::walk(&gateway, &worker, dialect, &id, &request, &mut payload).await {
-        Ok(served) => respond::served(served, dialect.codec, &id),
-        Err(failure) => respond::unread(respond::failed(dialect.codec, &failure, &id), payload),
-    }
+    let walked = pipeline::walk(&gateway, &worker, dialect, &id, &request, &mut payload).await;
+    respond::ended(walked, dialect.codec, &id, payload)
 }

@@ -5,6 +5,7 @@
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
 //! | [`audit`] | the newest audit records |
+//! | [`metrics`] | what Prometheus reads |
 //! | [`budgets`], [`usage`], [`estimate`] | what teams may spend, what they used, what a request would cost |
 //! | [`pages`] | the description of the API and its page, offline |
 //! | [`events`] | what changes, told as it changes |
@@ -23,6 +24,7 @@ pub mod estimate;
 pub mod events;
 pub mod inference;
 mod limits;
+pub mod metrics;
 mod openapi;
 pub mod operations;
 pub mod pages;
@@ -72,10 +74,12 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 19] {
+fn endpoints() -> [Endpoint; 22] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/messages", inference::messages),
+        post("/v1/messages/count_tokens", inference::count_tokens),
+        post("/v1/embeddings", inference::embeddings),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
         post("/v1/estimate", estimate::answer),
@@ -93,6 +97,7 @@ fn endpoints() -> [Endpoint; 19] {
         get("/health", operations::health),
         get("/health/live", operations::live),
         get("/health/ready", operations::ready),
+        get("/metrics", metrics::metrics),
     ]
 }
 
@@ -156,7 +161,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 19]> =
+static SERVED: LazyLock<[(&str, &str); 22]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -28,7 +28,7 @@ pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> H
 pub(super) fn providers(gateway: &Gateway) -> Value {
     let statuses: Vec<Status> = gateway.upstreams.iter().map(|upstream| upstream.provider.status()).collect();
     let mut models: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for route in gateway.router.models() {
+    for route in gateway.routes() {
         models.entry(route.upstream.as_str()).or_default().push(route.model.as_str());
     }
     let providers: Vec<Value> = statuses
@@ -114,7 +114,7 @@ pub async fn model(request: HttpRequest, id: Path<String>, gateway: Data<Gateway
     if let Err(failure) = identify(&gateway, request.headers(), Scopes::INFER) {
         return refusal(&gateway, &OpenAiChat, &failure);
     }
-    let found = gateway.router.models().find(|route| {
+    let found = gateway.routes().find(|route| {
         let bare = route.model.as_str() == id.as_str();
         bare || id.split_once('/').is_some_and(|(upstream, model)| {
             upstream == route.upstream.as_str() && model == route.model.as_str()
@@ -131,7 +131,7 @@ pub async fn model(request: HttpRequest, id: Path<String>, gateway: Data<Gateway
 /// Names with the first upstream in priority order that serves each.
 fn names(gateway: &Gateway) -> Vec<(&str, &str)> {
     let mut seen = std::collections::HashSet::new();
-    let routes = gateway.router.models();
+    let routes = gateway.routes();
     routes
         .filter(|route| seen.insert(route.model.as_str()))
         .map(|route| (route.model.as_str(), route.upstream.as_str()))

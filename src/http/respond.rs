@@ -34,7 +34,20 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// Bytes that the list of dropped fields may take in a header.
 const DROPPED_BYTES: usize = 1024;
 
-pub(super) fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpResponse {
+/// A walk's end, whichever it was.
+pub(super) fn ended(
+    walked: Result<Served, Failure>,
+    dialect: &dyn Inbound,
+    id: &str,
+    payload: Payload,
+) -> HttpResponse {
+    match walked {
+        Ok(walked) => served(walked, dialect, id),
+        Err(failure) => unread(failed(dialect, &failure, id), payload),
+    }
+}
+
+fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     identify(&mut response, dialect, id);
     match served {
@@ -46,10 +59,21 @@ pub(super) fn served(served: Served, dialect: &dyn Inbound, id: &str) -> HttpRes
             tell(&mut response, &told);
             event_stream(&mut response).streaming(body)
         }
+        Served::Reckoned { body } => {
+            response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(body)
+        }
         Served::Held { body } => {
             put(&mut response, STREAM, "held");
             event_stream(&mut response).streaming(body)
         }
+    }
+}
+
+/// The request's id, also where the dialect's own SDKs look for it.
+fn identify(response: &mut HttpResponseBuilder, dialect: &dyn Inbound, id: &str) {
+    put(response, REQUEST_ID, id);
+    if let Some(name) = dialect.id_header() {
+        put(response, HeaderName::from_static(name), id);
     }
 }
 
@@ -61,14 +85,6 @@ where
     let mut response = HttpResponse::Ok();
     put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
     event_stream(&mut response).streaming(body)
-}
-
-/// The request's id, also where the dialect's own SDKs look for it.
-fn identify(response: &mut HttpResponseBuilder, dialect: &dyn Inbound, id: &str) {
-    put(response, REQUEST_ID, id);
-    if let Some(name) = dialect.id_header() {
-        put(response, HeaderName::from_static(name), id);
-    }
 }
 
 fn event_stream(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
@@ -165,6 +181,13 @@ pub(super) fn json_text(gateway: &Gateway, body: String) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(body)
+}
+
+/// Plain text of this type.
+pub(super) fn text(gateway: &Gateway, content_type: &'static str, body: String) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type))).body(body)
 }
 
 /// An error sent before the request's body was read. The body is kept until then: the server closes the

@@ -8,8 +8,7 @@ use super::settle::Standing;
 use crate::gateway::Gateway;
 use gateway_actors::budget::{Admitted, BudgetError};
 use gateway_core::catalog::Bound;
-use gateway_core::ledger::{Admit, Granted, Limit, MOST_PER_MINUTE, Raised, ReservationId, Route, Settle};
-use gateway_core::money::NanoUsd;
+use gateway_core::ledger::{Admit, Granted, Limit, MOST_PER_MINUTE, Raised, ReservationId, Route};
 use std::time::Duration;
 
 /// What a caller is told to wait where nobody knows better.
@@ -26,19 +25,8 @@ pub(super) async fn admit(
 ) -> Result<(), Failure> {
     let (route, bound) = calling.first_bound();
     let admit = question(gateway, exchange, route, &bound)?;
-    let settle = Settle {
-        id: admit.id,
-        team: admit.team.clone(),
-        key: admit.key.clone(),
-        cost: NanoUsd::ZERO,
-        tokens: 0,
-        unreserved: false,
-        limits: admit.limits,
-        key_rates: admit.key_rates,
-        usage: Vec::new(),
-    };
-    exchange.bill.open(gateway.settlements.clone(), settle, admit.route.clone());
-    exchange.bill.searched(calling.inspected.summary.as_ref());
+    let limits = (admit.limits, admit.key_rates);
+    exchange.bill.open(gateway.settlements.clone(), limits, admit.route.clone());
     let reserved = admit.bound;
     match gateway.budget.admit(admit).await {
         Ok(Admitted::Granted { granted, hold }) => {

@@ -1,17 +1,19 @@
 //! Calls candidates in order until one answers. Each attempt has one permit and reports once.
 
-use super::Dialect;
 use super::admit;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::inspect::Inspected;
 use super::restore::Restoring;
 use super::settle::{Charge, Consumed, Standing, UnderWay};
+use super::trace::{self, TraceParent};
+use super::work::{Wanted, Work};
 use crate::gateway::{Gateway, Upstream, Worker};
+use bytes::Bytes;
 use gateway_actors::provider::{Call, Client, Limits, Outcome, Permit, Refusal, Reply};
 use gateway_actors::supervision::Tasks;
 use gateway_core::catalog::{Ability, Bound, Prompt, ServiceTier, bound};
-use gateway_core::conversation::{Conversation, Event, Text};
+use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::finding::Summary;
 use gateway_core::ledger;
@@ -41,6 +43,8 @@ pub(super) struct Attempting {
     pub limits: Limits,
     pub clock: Arc<dyn gateway_core::clock::Clock>,
     pub max_body: usize,
+    /// Which candidate it is.
+    pub index: usize,
     /// Tools whose names had to change for this provider.
     pub renamed: Vec<(String, Text)>,
     /// The caller's dialect shows what the model thinks.
@@ -55,7 +59,7 @@ pub(super) struct Calling {
     pub gateway: Arc<Gateway>,
     client: Client,
     tasks: Tasks,
-    pub conversation: Conversation,
+    pub work: Work,
     asked_tier: Option<ServiceTier>,
     prompt: Prompt,
     plan: Vec<Candidate>,
@@ -69,35 +73,37 @@ pub(super) struct Calling {
     pub dropped: Vec<Cow<'static, str>>,
     pub warnings: Vec<String>,
     pub inspected: Inspected,
+    trace: Option<TraceParent>,
 }
 
 impl Calling {
     pub(super) fn new(
         gateway: &Arc<Gateway>,
         worker: &Worker,
-        asked: gateway_wire::Asked,
+        wanted: Wanted,
         plan: Vec<Candidate>,
         inspected: Inspected,
-        dialect: Dialect,
         exchange: &Exchange,
     ) -> Box<Calling> {
+        let Wanted { work, stream, shows_thinking, dropped, warnings } = wanted;
         Box::new(Calling {
             gateway: Arc::clone(gateway),
             client: worker.client.clone(),
             tasks: worker.tasks.clone(),
-            asked_tier: asked.conversation.sampling.service_tier,
-            prompt: Prompt::of(&asked.conversation),
-            conversation: asked.conversation,
+            asked_tier: work.tier(),
+            prompt: work.prompt(),
+            work,
             plan,
-            stream: asked.stream,
-            shows_thinking: dialect.codec.shows_thinking(),
+            stream,
+            shows_thinking,
             deadline: exchange.started + gateway.config.calls.request_timeout,
             chosen: 0,
             faults: Vec::new(),
             soonest: None,
-            dropped: asked.dropped,
-            warnings: asked.warnings,
+            dropped,
+            warnings,
             inspected,
+            trace: exchange.trace,
         })
     }
 
@@ -106,7 +112,7 @@ impl Calling {
     pub(super) async fn first<T: Consumed + 'static>(
         &mut self,
         mut exchange: Exchange,
-        start: fn(Attempting) -> Sent<T>,
+        start: impl Fn(Attempting) -> Sent<T>,
     ) -> (Exchange, Result<T, Failure>) {
         for index in 0..self.plan.len() {
             let mut retried = false;
@@ -164,7 +170,7 @@ impl Calling {
     async fn reserve(&self, index: usize, exchange: &mut Exchange) -> Result<(), &'static str> {
         let bound = self.bound(index);
         admit::raise(&self.gateway, exchange, &bound).await?;
-        exchange.bill.begins(self.under_way(index, bound), index > 0);
+        exchange.bill.begins(self.under_way(index, bound));
         Ok(())
     }
 
@@ -223,6 +229,9 @@ impl Calling {
     }
 
     fn bound(&self, index: usize) -> Bound {
+        if self.work.is_free() {
+            return Bound::default();
+        }
         bound(&self.plan[index], &self.prompt, self.tier(index))
     }
 
@@ -242,7 +251,7 @@ impl Calling {
         if chosen != self.asked_tier && !self.dropped.iter().any(|known| known == "service_tier") {
             self.dropped.push(Cow::Borrowed("service_tier"));
         }
-        self.conversation.sampling.service_tier = chosen;
+        self.work.set_tier(chosen);
     }
 
     fn attempt(&mut self, index: usize, permit: Permit) -> Attempting {
@@ -260,7 +269,7 @@ impl Calling {
             stream_usage: upstream.stream_usage,
             api_version: &upstream.api_version,
         };
-        let call = upstream.codec.encode(&self.conversation, &target);
+        let call = self.work.call(index, upstream.codec, &target);
         let timeouts = &self.gateway.config.calls;
         let now = self.gateway.clock.now();
         let first_byte = (self.stream && !reasoning).then_some(timeouts.first_byte_timeout);
@@ -271,18 +280,17 @@ impl Calling {
                 self.dropped.push(Cow::Borrowed(name));
             }
         }
+        let trace = self.trace.as_ref().map(|trace| (trace::HEADER, trace.as_str().to_owned()));
+        let headers = call.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
         Attempting {
             permit,
             client: self.client.clone(),
             codec,
-            call: Call {
-                path: call.path,
-                headers: call.headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-                body: call.body.into(),
-            },
+            call: Call { path: call.path, headers: headers.chain(trace).collect(), body: call.body.into() },
             limits,
             clock: Arc::clone(&self.gateway.clock),
             max_body: self.gateway.config.calls.max_body,
+            index,
             renamed: call.renamed,
             shows_thinking: self.shows_thinking,
             may_be_silent: reasoning,
@@ -472,9 +480,22 @@ impl<T: Consumed> Drop for Drain<T> {
 }
 
 /// Sends and reads a whole JSON answer.
-pub(super) fn whole(attempting: Attempting) -> Sent<Vec<Event>> {
+pub(super) fn whole(mut attempting: Attempting) -> Sent<Vec<Event>> {
+    let (codec, renamed) = (attempting.codec, std::mem::take(&mut attempting.renamed));
+    read(attempting, move |body| {
+        let mut events = codec.answer(body)?;
+        events.iter_mut().for_each(|event| names::restore(event, &renamed));
+        Ok(events)
+    })
+}
+
+/// Sends, and has the body of the answer read by `reader`.
+pub(super) fn read<T: 'static>(
+    attempting: Attempting,
+    reader: impl FnOnce(&Bytes) -> Result<T, Fault> + 'static,
+) -> Sent<T> {
     Box::pin(async move {
-        let Attempting { mut permit, client, codec, call, limits, clock, max_body, renamed, .. } = attempting;
+        let Attempting { mut permit, client, codec, call, limits, clock, max_body, .. } = attempting;
         let began = clock.now();
         let read = async {
             let reply = permit.send(&client, call, &limits).await?;
@@ -487,10 +508,7 @@ pub(super) fn whole(attempting: Attempting) -> Sent<Vec<Event>> {
         };
         let body = read.await;
         let waited = clock.now().saturating_duration_since(began);
-        let mut result = body.and_then(|body| codec.answer(&body));
-        if let Ok(events) = &mut result {
-            events.iter_mut().for_each(|event| names::restore(event, &renamed));
-        }
+        let result = body.and_then(|body| reader(&body));
         permit.report(match &result {
             Ok(_) => Outcome::Succeeded,
             Err(fault) => Outcome::Faulted(fault.clone()),

@@ -17,7 +17,7 @@ use gateway_core::usage::Usage;
 use std::sync::Arc;
 
 /// English has about four bytes a token, with most tokenizers.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
 /// Tokens of an answer, of which the team has no history of a day.
 const USUAL_ANSWER: u64 = 512;
 const HOURS_OF_HISTORY: u32 = 24;

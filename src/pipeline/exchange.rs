@@ -6,13 +6,15 @@ use super::failure::Failure;
 use super::receive;
 use super::record;
 use super::settle::{Bill, Consumed};
+use super::trace::TraceParent;
 use crate::config::Listen;
 use crate::gateway::{Gateway, Shutdown};
 use crate::identity::Principal;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
 use bytes::Bytes;
-use gateway_actors::audit::Audit;
+use gateway_actors::audit::{Audit, Behind};
+use gateway_actors::budget::Due;
 use gateway_core::audit::{Record, RequestRecord};
 use gateway_core::clock::Clock;
 use gateway_core::fault::Fault;
@@ -74,6 +76,20 @@ impl Drop for Slot {
     }
 }
 
+/// What is left of an exchange until its record is written: then it is settled, and its slot given back.
+struct Closed {
+    due: Option<Due>,
+    _slot: Option<Slot>,
+}
+
+impl Behind for Closed {
+    fn written(self: Box<Self>, seq: u64) {
+        if let Some(due) = self.due {
+            Box::new(due).written(seq);
+        }
+    }
+}
+
 /// How an exchange ended. `Cancelled` until something else is known: a caller may vanish at any await.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -92,8 +108,10 @@ pub struct Exchange {
     pub started: Instant,
     /// Since the Unix epoch.
     pub started_unix: Duration,
-    /// Settled with the ending.
+    /// Settled behind the record.
     pub bill: Bill,
+    /// Of the caller, where it gave a valid one.
+    pub(super) trace: Option<TraceParent>,
     pub attempts: Attempts,
     clock: Arc<dyn Clock>,
     shutdown: Arc<Shutdown>,
@@ -124,6 +142,7 @@ impl Exchange {
             started_unix: clock.unix(),
             bill: Bill::default(),
             attempts: Attempts::default(),
+            trace: None,
             clock,
             shutdown: Arc::clone(&gateway.shutdown),
             ending: Ending::Cancelled,
@@ -205,20 +224,21 @@ impl Exchange {
     /// The normal end: recorded before the last byte goes out. A record that can't be written now waits on; the
     /// answer has been made, and goes out.
     pub async fn finish(&mut self) {
-        let Some((record, slot)) = self.closed() else { return };
-        if let Err(error) = self.audit.record_holding(record, slot).await {
+        let Some((record, told)) = self.closed() else { return };
+        if let Err(error) = self.audit.record_holding(record, told).await {
             log::warn!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
         }
     }
 
-    /// The record with its end, and the slot that it holds until it is written. Once.
-    fn closed(&mut self) -> Option<(Record, Option<Slot>)> {
+    /// The record with its end, and what waits for it to be written. Once.
+    fn closed(&mut self) -> Option<(Record, Closed)> {
         let mut record = self.record.take()?;
         record.stream = self.stream;
         self.bill.tell(&mut record);
         record.attempts = self.attempts.recorded(record.cost_usd);
         record::ended(&mut record, self.ending, self.elapsed(), self.overhead());
-        Some((Record::Request(record), self.slot.take()))
+        let due = self.bill.settles(&record);
+        Some((Record::Request(record), Closed { due, _slot: self.slot.take() }))
     }
 
     /// Nobody said how it ended: the caller vanished, the process stops, or the walk panicked.
@@ -240,14 +260,14 @@ impl Drop for Exchange {
         if self.ending == Ending::Cancelled {
             self.abandoned();
         }
-        if let Some((record, slot)) = self.closed() {
-            self.audit.record_detached(record, slot);
+        if let Some((record, told)) = self.closed() {
+            self.audit.record_detached(record, told);
         }
-        self.bill.settle(self.ending, self.elapsed());
         log::debug!(
             request_id = self.id.as_str(),
             team = self.principal.team.as_str(),
             key_id = self.principal.key_id.as_str(),
+            trace_id = self.trace.as_ref().map_or("", TraceParent::trace_id),
             ending:? = self.ending,
             stream = self.stream,
             ms = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -306,6 +326,7 @@ mod tests {
             started: SystemClock.now(),
             started_unix: SystemClock.unix(),
             bill: Bill::default(),
+            trace: None,
             attempts: Attempts::default(),
             clock: Arc::new(SystemClock),
             shutdown: Arc::clone(shutdown),

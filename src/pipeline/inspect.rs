@@ -7,6 +7,7 @@ use super::failure::Failure;
 use crate::gateway::{Gateway, Inspector, Worker};
 use gateway_actors::scanner::ScanError;
 use gateway_core::conversation::{Conversation, Output};
+use gateway_core::embedding::Embedding;
 use gateway_core::finding::{Finding, Summary};
 use gateway_core::ids::TeamId;
 use gateway_inspection::redact::{self, Redacted, Refused, Rules};
@@ -75,6 +76,52 @@ pub(super) async fn inspect(
     let taken = (!vault.is_empty())
         .then(|| Arc::new(Taken { vault: Arc::new(vault.seal()), origins: Arc::new(origins), json_output }));
     Ok(Inspected { summary: Some(summary), taken })
+}
+
+/// Searches the inputs of a request for embeddings, each by itself: a vector depends on its own text alone, so
+/// placeholders are numbered anew in each. Nothing comes back in an answer.
+pub(super) async fn inspect_inputs(
+    gateway: &Arc<Gateway>,
+    worker: &Worker,
+    exchange: &Exchange,
+    embedding: &mut Embedding,
+) -> Result<Inspected, Failure> {
+    let team = &exchange.principal.team;
+    if !gateway.config.pii.policy(team).enabled {
+        return Ok(Inspected::default());
+    }
+    let external = match &gateway.inspector.analyzer {
+        None => Vec::new(),
+        Some(analyzer) => {
+            let texts = redact::texts(&embedding.leaves())?;
+            analyze(gateway, worker, analyzer, &texts).await.ok_or(Failure::NotInspected)?
+        }
+    };
+    let bytes = usize::try_from(embedding.most_tokens()).unwrap_or(usize::MAX);
+    let own = std::mem::take(embedding);
+    let (of, team) = (Arc::clone(gateway), team.clone());
+    let searched = gateway.inspector.scanner.run(bytes, move || search_each(&of, &team, own, &external));
+    let (own, summary) = searched.await?;
+    *embedding = own;
+    Ok(Inspected { summary: Some(summary?), taken: None })
+}
+
+fn search_each(
+    gateway: &Gateway,
+    team: &TeamId,
+    mut embedding: Embedding,
+    external: &[Vec<Finding>],
+) -> (Embedding, Result<Summary, Refused>) {
+    let summary = with_rules(gateway, team, |rules| {
+        let mut all = Summary::default();
+        for (at, mut leaf) in embedding.leaves().into_iter().enumerate() {
+            let finds = external.get(at).map_or(&[][..], std::slice::from_ref);
+            let redacted = redact::redact(std::slice::from_mut(&mut leaf), rules, finds)?;
+            all.join(redacted.summary);
+        }
+        Ok(all)
+    });
+    (embedding, summary)
 }
 
 fn search(

@@ -10,17 +10,22 @@
 //! | `admit` | the budget's leave, before anything is sent |
 //! | `attempts` | what was tried |
 //! | `call` | candidates tried in order, until one answers |
+//! | `work` | what they are asked for: an answer, vectors, a count |
+//! | `embed`, `count` | the walks of requests for vectors and for a count |
 //! | `live` | the upstream's half of a stream, its opening frames held until content |
 //! | `record` | what the audit trail is told |
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
 //! | [`stream`] | a stream on its way to the caller |
+//! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | [`failure`] | why a request got no answer |
 
 mod admit;
 mod analyze;
 mod attempts;
 mod call;
+mod count;
+mod embed;
 mod estimate;
 mod exchange;
 mod failure;
@@ -31,8 +36,12 @@ mod record;
 mod restore;
 mod settle;
 mod stream;
+mod trace;
+mod work;
 
 pub use call::Told;
+pub use count::count;
+pub use embed::embed;
 pub use estimate::{Estimate, Estimated, Refusal, estimate};
 pub use exchange::{Ending, Exchange, Slots};
 pub use failure::Failure;
@@ -54,6 +63,8 @@ use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
 use settle::Consumed;
 use std::sync::Arc;
+use trace::TraceParent;
+use work::Wanted;
 
 /// A caller's dialect: its codec, and what it allows the plan.
 #[derive(Clone, Copy)]
@@ -72,6 +83,10 @@ pub enum Served {
         body: Answering,
         told: Told,
     },
+    /// An answer of the gateway's own: no upstream was asked.
+    Reckoned {
+        body: Vec<u8>,
+    },
     /// A stream that is still looking for its candidate after a long silence.
     Held {
         body: Answering,
@@ -87,22 +102,13 @@ pub async fn walk(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Served, Failure> {
-    let principal = gateway.keys.identify(Credentials::from_headers(request.headers())?)?;
-    let may = principal.scopes.allow(Scopes::INFER);
-    let mut exchange = open(gateway, id, principal, request)?;
-    if !may {
-        return Err(ended(exchange, Failure::Forbidden).await);
-    }
-    if let Err(unwritable) = gateway.audit.accepting() {
-        log::error!("a request is refused: {unwritable}");
-        exchange.unrecorded();
-        return Err(Failure::Unrecordable);
-    }
+    let mut exchange = begin(gateway, id, request).await?;
     let prepared = async {
         receive::check_media_type(request.headers())?;
         let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-        exchange.note(|record| record::asked(record, gateway, &asked));
+        exchange
+            .note(|record| record::asked(record, gateway, asked.provider.as_deref(), asked.model.as_deref()));
         let plan = plan(gateway, dialect, &asked)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
@@ -115,7 +121,7 @@ pub async fn walk(
         Err(failure) => return Err(ended(exchange, failure).await),
     };
     let (stream, include_usage) = (asked.stream, asked.include_usage);
-    let calling = Calling::new(gateway, worker, asked, plan, inspected, dialect, &exchange);
+    let calling = Calling::new(gateway, worker, Wanted::of(asked, dialect.codec), plan, inspected, &exchange);
     if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
         return Err(ended(exchange, failure).await);
     }
@@ -138,6 +144,24 @@ pub async fn walk(
     }
 }
 
+/// Who calls, and that they may; from here on the request is recorded, however it ends.
+async fn begin(gateway: &Gateway, id: &str, request: &HttpRequest) -> Result<Exchange, Failure> {
+    let principal = known(gateway, request.headers())?;
+    let may = principal.scopes.allow(Scopes::INFER);
+    let mut exchange = open(gateway, id, principal, request)?;
+    exchange.trace = TraceParent::of(request.headers());
+    if !may {
+        return Err(ended(exchange, Failure::Forbidden).await);
+    }
+    if let Err(unwritable) = gateway.audit.accepting() {
+        log::error!("a request is refused: {unwritable}");
+        exchange.unrecorded();
+        gateway.metrics.unrecorded();
+        return Err(Failure::Unrecordable);
+    }
+    Ok(exchange)
+}
+
 /// The body of a request that is no walk: its type, its bytes and its time, each with a bound.
 pub async fn body(gateway: &Gateway, headers: &HeaderMap, payload: &mut Payload) -> Result<Bytes, Failure> {
     receive::check_media_type(headers)?;
@@ -146,8 +170,14 @@ pub async fn body(gateway: &Gateway, headers: &HeaderMap, payload: &mut Payload)
 
 /// Proves who calls, and that they may.
 pub fn identify(gateway: &Gateway, headers: &HeaderMap, needs: Scopes) -> Result<Principal, Failure> {
-    let principal = gateway.keys.identify(Credentials::from_headers(headers)?)?;
+    let principal = known(gateway, headers)?;
     if principal.scopes.allow(needs) { Ok(principal) } else { Err(Failure::Forbidden) }
+}
+
+/// Who calls. Whoever shows no valid key is counted.
+fn known(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal, Failure> {
+    let found = Credentials::from_headers(headers).and_then(|shown| gateway.keys.identify(shown));
+    Ok(found.inspect_err(|_| gateway.metrics.unauthenticated())?)
 }
 
 /// A request that gets no slot is recorded all the same.
@@ -179,15 +209,24 @@ fn decode(
     exchange: &Exchange,
 ) -> Result<Asked, Failure> {
     let mut asked = dialect.codec.decode(body)?;
-    let off =
-        headers.get("x-gateway-fallback").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"off"));
-    if off {
+    let header = |name: &str| {
+        let values: Vec<&str> =
+            headers.get_all(name).map(|value| value.to_str().unwrap_or("not ASCII")).collect();
+        (!values.is_empty()).then(|| values.join(","))
+    };
+    dialect.codec.headers(&header, &mut asked)?;
+    if falls_back(headers) == Fallback::Off {
         asked.fallback = Some(false);
     }
     if asked.team_id.as_deref().is_some_and(|team| team != exchange.principal.team.as_str()) {
         asked.warnings.push("`team_id` differs from the key's team: the key decides".to_owned());
     }
     Ok(asked)
+}
+
+fn falls_back(headers: &HeaderMap) -> Fallback {
+    let word = headers.get("x-gateway-fallback").map(|value| value.as_bytes());
+    if word.is_some_and(|word| word.eq_ignore_ascii_case(b"off")) { Fallback::Off } else { Fallback::On }
 }
 
 fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candidate>, Failure> {

@@ -1,20 +1,20 @@
 //! The bill of one request: what its attempts may cost while they are under way, and what they did cost in the
 //! end. It is settled once, however the request ends.
 
-use super::exchange::Ending;
-use crate::budget::Settlements;
-use gateway_actors::budget::Hold;
-use gateway_core::audit::RequestRecord;
+use gateway_actors::budget::{self, Hold, Settlements};
+use gateway_core::audit::settlement::{Settlement, Share};
+use gateway_core::audit::{Named, RequestRecord};
 use gateway_core::catalog::{Bound, ServiceTier, cost};
 use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
-use gateway_core::finding::Summary;
-use gateway_core::ledger::{Counter, Meter, Route, Settle, Tally};
+use gateway_core::ledger::{self, Limits, Meter, Rates, Route};
 use gateway_core::money::NanoUsd;
 use gateway_core::routing;
 use gateway_core::usage::Usage;
 use std::sync::Arc;
-use std::time::Duration;
+
+/// Lost attempts that a record tells of, each; no more are made.
+const MOST_LOST: usize = 32;
 
 /// What an answer consumed and costs.
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +34,21 @@ impl Charge {
 
 /// What was received of an answer.
 pub(super) trait Consumed {
-    fn events(&self) -> impl Iterator<Item = &Event>;
-
     /// What its cost depends on: what the provider reported, and the bytes of what the model made.
+    fn consumed(&self) -> (Usage, u64);
+
+    /// The name of the model that the provider answered with, where it says one.
+    fn model(&self) -> Option<&Text> {
+        None
+    }
+}
+
+/// An answer's events, as far as they were received.
+pub(super) trait Events {
+    fn events(&self) -> impl Iterator<Item = &Event>;
+}
+
+impl<T: Events> Consumed for T {
     fn consumed(&self) -> (Usage, u64) {
         let (mut reported, mut received) = (Usage::NONE, 0u64);
         for event in self.events() {
@@ -48,7 +60,6 @@ pub(super) trait Consumed {
         (reported, received)
     }
 
-    /// The name of the model that the provider answered with.
     fn model(&self) -> Option<&Text> {
         let told = self.events().filter_map(|event| match event {
             Event::Start { model, .. } => model.as_ref(),
@@ -58,7 +69,7 @@ pub(super) trait Consumed {
     }
 }
 
-impl Consumed for Vec<Event> {
+impl Events for Vec<Event> {
     fn events(&self) -> impl Iterator<Item = &Event> {
         self.iter()
     }
@@ -91,15 +102,12 @@ pub struct Bill {
     seen: (Usage, u64),
     lost: Vec<(Route, Charge)>,
     charged: Option<(Route, Charge)>,
-    fallback: bool,
-    redacted: Vec<(Counter, i64)>,
 }
 
 struct Due {
     settlements: Settlements,
     hold: Option<Hold>,
-    /// As if nothing had been spent.
-    settle: Settle,
+    limits: (Limits, Rates),
     first: Route,
     reserved: NanoUsd,
     standing: Option<Standing>,
@@ -108,14 +116,13 @@ struct Due {
 impl Bill {
     /// From here on the request is settled when the bill is: before the ledger is asked, for its answer may get
     /// lost.
-    pub(super) fn open(&mut self, settlements: Settlements, settle: Settle, first: Route) {
+    pub(super) fn open(&mut self, settlements: Settlements, limits: (Limits, Rates), first: Route) {
         let (hold, reserved, standing) = (None, NanoUsd::ZERO, None);
-        self.due = Some(Due { settlements, hold, settle, first, reserved, standing });
+        self.due = Some(Due { settlements, hold, limits, first, reserved, standing });
     }
 
     pub(super) fn granted(&mut self, hold: Hold, reserved: NanoUsd, standing: Option<Standing>) {
         if let Some(due) = &mut self.due {
-            due.settle.unreserved = hold.is_unreserved();
             (due.hold, due.reserved, due.standing) = (Some(hold), reserved, standing);
         }
     }
@@ -123,13 +130,6 @@ impl Bill {
     /// The ledger refused, and holds nothing for this request.
     pub(super) fn refused(&mut self) {
         self.due = None;
-    }
-
-    pub(super) fn searched(&mut self, summary: Option<&Summary>) {
-        let found = summary.into_iter().flat_map(|summary| &summary.by_type);
-        let counts = found
-            .map(|(kind, count)| (Counter::Redactions(kind.name().to_owned().into()), i64::from(*count)));
-        self.redacted = counts.collect();
     }
 
     /// What an attempt with this bound would take the reservation to, where it has to be raised.
@@ -146,9 +146,8 @@ impl Bill {
     }
 
     /// An attempt is about to be sent. Ends the request now, it costs what can't be ruled out.
-    pub(super) fn begins(&mut self, attempt: UnderWay, fallback: bool) {
+    pub(super) fn begins(&mut self, attempt: UnderWay) {
         self.under_way = Some(attempt);
-        self.fallback = fallback;
         self.seen = (Usage::default(), 0);
     }
 
@@ -211,56 +210,40 @@ impl Bill {
         if let Some((_, charge)) = costs.last() {
             record.usage = charge.reported;
         }
+        record.settlement = self.due.as_ref().map(|due| self.settlement(due));
     }
 
-    /// The request has ended: what it cost goes to the ledger. Once; a second call does nothing.
-    pub(super) fn settle(&mut self, ending: Ending, took: Duration) {
-        let Some(due) = self.due.take() else { return };
-        if let Some(attempt) = self.under_way.take() {
-            self.lost.push((attempt.name(), attempt.broken(&self.seen.0, self.seen.1)));
+    /// What goes along with the record that was told. Once; a second call has nothing.
+    pub(super) fn settles(&mut self, record: &RequestRecord) -> Option<budget::Due> {
+        let Due { settlements, hold, limits, .. } = self.due.take()?;
+        Some(settlements.due(ledger::due(record, |_| limits)?, hold))
+    }
+
+    fn settlement(&self, due: &Due) -> Settlement {
+        let lost = self.lost.iter().map(|(route, charge)| share(route, charge));
+        let counted = match &self.charged {
+            Some((route, charge)) => share(route, charge),
+            None => share(&due.first, &Charge::NOTHING),
+        };
+        Settlement {
+            unreserved: due.hold.as_ref().is_some_and(Hold::is_unreserved),
+            shares: lost.take(MOST_LOST).chain([counted]).collect(),
         }
-        let Due { settlements, hold, mut settle, first, .. } = due;
-        let costs = self.lost.iter().chain(&self.charged);
-        settle.cost = costs.clone().fold(NanoUsd::ZERO, |sum, (_, charge)| sum.saturating_add(charge.cost));
-        settle.tokens = costs.map(|(_, charge)| tokens(charge)).fold(0, u64::saturating_add);
-        settle.usage = self.counted(first, ending, took);
-        settlements.push(settle, hold);
     }
 
     fn lost_cost(&self) -> NanoUsd {
         self.lost.iter().fold(NanoUsd::ZERO, |sum, (_, charge)| sum.saturating_add(charge.cost))
     }
+}
 
-    fn counted(&self, first: Route, ending: Ending, took: Duration) -> Vec<(Route, Tally)> {
-        let mut usage: Vec<(Route, Tally)> =
-            self.lost.iter().map(|(route, charge)| (route.clone(), consumed(charge))).collect();
-        let (route, mut tally) = match &self.charged {
-            Some((route, charge)) => (route.clone(), consumed(charge)),
-            None => (first, Tally::default()),
-        };
-        tally.add(Counter::Requests, 1);
-        tally.add(Counter::Fallbacks, i64::from(self.fallback && self.charged.is_some()));
-        match ending {
-            Ending::Answered => tally.add(Counter::latency(took), 1),
-            Ending::Failed(_) | Ending::CutShort => tally.add(Counter::Errors, 1),
-            Ending::Cancelled => {}
-        }
-        tally.extend(self.redacted.iter().cloned());
-        usage.push((route, tally));
-        usage
+fn share(route: &Route, charge: &Charge) -> Share {
+    Share {
+        provider: Named::cleaned(route.provider.as_str()),
+        model: Named::cleaned(route.model.as_str()),
+        input_tokens: charge.usage.prompt_total(),
+        output_tokens: charge.usage.output.unwrap_or(0),
+        cost_usd: charge.cost,
     }
-}
-
-fn tokens(charge: &Charge) -> u64 {
-    charge.usage.prompt_total().saturating_add(charge.usage.output.unwrap_or(0))
-}
-
-fn consumed(charge: &Charge) -> Tally {
-    let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-    Tally::default()
-        .with(Counter::InputTokens, count(charge.usage.prompt_total()))
-        .with(Counter::OutputTokens, count(charge.usage.output.unwrap_or(0)))
-        .with(Counter::Cost, charge.cost.0)
 }
 
 /// Whether the provider may have worked, and bills it: an error that it answers costs nothing with any of them.

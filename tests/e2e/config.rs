@@ -47,20 +47,24 @@ fn a_good_configuration_is_told_and_opens_no_port() {
     let good = Setup::new()
         .arguments(&["check"])
         .env("GATEWAY_BIND", address)
-        .env("METRICS_OPEN", "true")
+        .env("OIDC_ISSUER", "https://login.example")
         .file("gateway.toml", "[models.\"gpt-4o\"]\nequivalents = [\"claude-opus-4-6\"]\n")
         .run();
     assert!(good.status.success(), "{}", good.err);
     let lines: Vec<_> = good.out.lines().collect();
     assert!(lines[0].starts_with("the configuration is good: 4 upstreams, "), "{}", good.out);
+    let (guards, others): (Vec<&str>, Vec<&str>) = lines[1..]
+        .iter()
+        .partition(|line| line.starts_with("  POST ") || line.starts_with("  personal data"));
+    assert_eq!(guards.len(), 6, "what covers each endpoint: {guards:#?}");
     assert_eq!(
-        lines[1..],
+        others,
         [
             "  anthropic: default model claude-opus-4-6",
             "  openai: default model gpt-4o",
             "  azure_openai: default model gpt-4o",
             "  gemini: default model gemini-2.5-pro",
-            "  warning: METRICS_OPEN has no effect in this version",
+            "  warning: OIDC_ISSUER has no effect in this version",
         ]
     );
 }

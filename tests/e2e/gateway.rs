@@ -226,11 +226,6 @@ impl Gateway {
         format!("http://{}{path}", self.address)
     }
 
-    /// The address of the simulated providers.
-    pub fn simulator(&self) -> String {
-        self.simulator.url()
-    }
-
     /// The same path at each process behind the address.
     pub fn urls(&self, path: &str) -> Vec<String> {
         self.replicas.iter().map(|replica| format!("http://{}{path}", replica.address)).collect()
@@ -246,6 +241,11 @@ impl Gateway {
         let child = &mut self.replicas[replica].process.child;
         child.kill().expect("it runs");
         child.wait().expect("it was killed");
+    }
+
+    /// The address of the simulated providers.
+    pub fn simulator(&self) -> String {
+        self.simulator.url()
     }
 
     /// What goes wrong with the providers, and what they have seen.
@@ -325,7 +325,7 @@ impl Gateway {
         eventually(text, async || self.log().contains(text)).await;
     }
 
-    /// Of the process.
+    /// Of the process; of a pair, of the first.
     pub fn pid(&self) -> u32 {
         self.replicas[0].process.child.id()
     }

@@ -9,17 +9,22 @@
 //! | [`pings`] | an upstream that is slow but alive |
 //! | [`shutdown`] | SIGTERM |
 //! | [`dialects`] | each provider in each dialect: text, usage, cost, headers; TLS |
+//! | [`embeddings`], [`count_tokens`] | vectors and counts, to each provider that makes them |
+//! | [`matrix`] | every dialect, delivery and provider: leaks, money, the record |
 //! | [`messages`] | what is Anthropic's own: an agent's requests, thinking, its headers |
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
+//! | [`alerts`] | who is told that a budget is nearly used up |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`full_disk`] | no room for the trail |
+//! | [`metrics`], [`exposition`] | metrics, and whether they agree with trail and ledger; a reader of OpenMetrics |
+//! | [`prometheus`] | the dashboard and the alert rules that are made of them |
 //! | [`config`] | the command line and mistakes in the configuration |
+//! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
 //! | [`events`] | what changes, told as it changes |
 //! | [`dashboard`] | the operators' page in a real browser |
-//! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`sdk_anthropic`] | Anthropic's own |
@@ -31,24 +36,31 @@
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
 
+mod alerts;
 mod audit;
 mod budgets;
 mod client;
 mod config;
+mod count_tokens;
 mod dashboard;
 mod deploy;
 mod dialects;
+mod embeddings;
 mod endings;
 mod events;
+mod exposition;
 mod fallback;
 mod full_disk;
 mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod matrix;
 mod messages;
+mod metrics;
 mod personal_data;
 mod pings;
+mod prometheus;
 mod records;
 mod replicas;
 mod sdk;

@@ -155,6 +155,8 @@ async fn what_anthropic_has_reaches_it_and_is_named_elsewhere() {
         assert_eq!(sent["metadata"]["user_id"], "user_5f1c_account__session_3d9a", "{sent}");
         assert_eq!(sent["thinking"], json!({"type": "enabled", "budget_tokens": 1024}), "{sent}");
         assert_eq!(request.header("anthropic-version"), Some("2023-06-01"));
+        assert_eq!(request.header("anthropic-beta"), Some("interleaved-thinking-2025-05-14"));
+        assert_eq!(reply.header("x-gateway-dropped-params"), "anthropic-beta", "the agent's own");
         let reply = ask(&gateway, &agent("openai/gpt-4o", delivery, &messages)).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         let dropped = reply.header("x-gateway-dropped-params");
@@ -204,6 +206,10 @@ async fn mistakes_come_in_anthropic_s_envelope() {
             assert_eq!(told["request_id"], reply.header("request-id"), "{told}");
         }
     }
+    let body = Dialect::Anthropic.ask("gpt-4o", "say: hi", Delivery::Json);
+    let old = gateway.request(Method::POST, "/v1/messages").header("anthropic-version", "2023-01-01");
+    let reply = Reply::of(old.json(&body)).await;
+    assert_eq!((reply.status, &reply.json()["error"]["field"]), (400, &json!("anthropic-version")));
     let stranger = gateway.anonymous(Method::POST, "/v1/messages").header("x-api-key", "of-nobody");
     let reply = Reply::of(stranger.json(&Dialect::Anthropic.ask("gpt-4o", "hi", Delivery::Json))).await;
     assert_eq!((reply.status, &reply.json()["error"]["type"]), (401, &json!("authentication_error")));

@@ -2,6 +2,7 @@
 //! learn.microsoft.com/azure/ai-services/openai/reference, and recorded traffic.
 
 use crate::dialect::{Call, Decode, Outbound, Target};
+use crate::embeddings::{self, Embeds};
 use crate::openai_chat::{OpenAiChat, Written, write_body};
 use crate::path::push_encoded;
 use bytes::Bytes;
@@ -33,6 +34,10 @@ impl Outbound for AzureOpenAi {
 
     fn fault(&self, status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Fault {
         Outbound::fault(&OpenAiChat, status, header, body)
+    }
+
+    fn embeds(&self) -> Option<&'static dyn Embeds> {
+        Some(&embeddings::Azure)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a dialect is: [`Inbound`] for callers, [`Outbound`] for providers, and the values in between.
 
+use crate::embeddings::Embeds;
 use crate::sse::Frame;
 use bytes::{Bytes, BytesMut};
 use gateway_core::catalog::{Abilities, Ability, Efforts};
@@ -15,6 +16,15 @@ use std::borrow::Cow;
 pub trait Inbound: Send + Sync {
     /// Reads a request body, `application/json`.
     fn decode(&self, body: &Bytes) -> Result<Asked, Malformed>;
+    /// Reads what stands in headers of the dialect's own. `header` looks one up by lower-case name; of several, the
+    /// values are joined by commas.
+    ///
+    /// # Errors
+    /// A version of the dialect that we do not speak.
+    fn headers(&self, header: &dyn Fn(&str) -> Option<String>, asked: &mut Asked) -> Result<(), Malformed> {
+        let _ = (header, asked);
+        Ok(())
+    }
     /// Writes a whole answer.
     fn answer(&self, whole: &Whole, facts: &Facts) -> Vec<u8>;
     /// Begins a stream of server-sent events.
@@ -50,6 +60,21 @@ pub trait Outbound: Send + Sync {
     fn stream(&self) -> Box<dyn Decode + Send>;
     /// Sorts an answer of any other status. `header` looks up a response header by lower-case name.
     fn fault(&self, status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Fault;
+    /// How this provider is asked for vectors, if it makes any.
+    fn embeds(&self) -> Option<&'static dyn Embeds> {
+        None
+    }
+    /// How this provider counts a prompt's tokens, if it does.
+    fn counts(&self) -> Option<&'static dyn Counts> {
+        None
+    }
+}
+
+/// A provider's own count of what a prompt holds.
+pub trait Counts: Send + Sync {
+    fn encode(&self, conversation: &Conversation, target: &Target) -> Call;
+    /// Tokens, of an answer of status 200.
+    fn read(&self, body: &Bytes) -> Result<u64, Fault>;
 }
 
 /// Reads the frames of one streamed answer.

@@ -9,6 +9,7 @@
 //! | [`openai_chat`] | OpenAI chat completions, both ways; [`azure`] is the same with other paths |
 //! | [`anthropic_messages`] | Anthropic messages, both ways |
 //! | [`gemini`] | Gemini generateContent, outbound |
+//! | [`embeddings`] | OpenAI's embeddings for callers; OpenAI's, Azure's and Gemini's for providers |
 //! | [`native`] | the gateway's own dialect, inbound |
 //!
 //! A dialect has the same three rooms wherever it has something to put there: `request`, `response`, `stream`.
@@ -18,6 +19,7 @@ pub mod azure;
 mod body;
 mod braces;
 pub mod dialect;
+pub mod embeddings;
 pub mod gemini;
 pub mod json;
 pub mod names;
@@ -30,6 +32,6 @@ mod upstream_error;
 mod write;
 
 pub use dialect::{
-    Asked, Attempt, Budget, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound,
-    Target, Whole,
+    Asked, Attempt, Budget, Call, Counts, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening,
+    Outbound, Target, Whole,
 };

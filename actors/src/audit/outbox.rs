@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::cursor::{Cursor, Position};
 use super::journal::Mark;
 use super::reader::{self, Entry, Most};
+use super::recent::{self, Query};
 use super::segment;
 use super::shared::Shared;
 
@@ -36,6 +37,11 @@ impl Outbox {
             cursor.commit(Position::default())?;
         }
         Ok(Outbox { at: cursor.position(), shared, cursor, synced })
+    }
+
+    /// Behind what was given out.
+    pub fn position(&self) -> Position {
+        self.at
     }
 
     /// The next records, `most` at the most; none where all durable ones were given out.
@@ -68,9 +74,13 @@ impl Outbox {
         self.at = self.cursor.position();
     }
 
-    /// Gives out again all that ended within `by` of now, or was not committed.
+    /// Gives out again all that ended within `by` of now (after a pause: of the newest record), or was not committed.
     pub fn go_back(&mut self, by: Duration) -> io::Result<()> {
-        let since = self.shared.now().back(by);
+        let folder = &self.shared.settings.folder;
+        let newest = recent::recent(folder, *self.synced.borrow(), &Query { limit: 1, ..Query::default() })?;
+        let newest = newest.entries.first().map(|found| ended(&found.record));
+        let now = self.shared.now();
+        let since = newest.map_or(now, |newest| newest.min(now)).back(by);
         let committed = self.cursor.position();
         let mut start = Position::default();
         for found in segment::segments(&self.shared.settings.folder)? {

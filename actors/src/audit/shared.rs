@@ -55,8 +55,8 @@ impl Trouble {
 pub(super) struct Waiting {
     pub body: Body,
     pub done: Option<oneshot::Sender<Written>>,
-    /// Given back when it is written.
-    pub slot: Box<dyn Send>,
+    /// Told, or dropped, when it is written.
+    pub slot: Box<dyn Behind>,
 }
 
 impl Waiting {
@@ -67,6 +67,17 @@ impl Waiting {
         self.done = None;
     }
 }
+
+/// What goes along with a record until it is written. Dropped untold where it need not wait for that any more.
+pub trait Behind: Send + 'static {
+    /// The record is in the trail, under this number.
+    fn written(self: Box<Self>, _seq: u64) {}
+}
+
+impl Behind for () {}
+
+/// A slot that is shared: given back by its drop.
+impl<T: Send + Sync + 'static> Behind for Arc<T> {}
 
 impl AsRef<Body> for Waiting {
     fn as_ref(&self) -> &Body {
@@ -207,7 +218,7 @@ impl Shared {
     pub(super) fn answer(&self, batch: &mut Vec<Waiting>, first_seq: u64) {
         self.queued.fetch_sub(batch.len(), Ordering::AcqRel);
         for (Waiting { done, slot, .. }, seq) in batch.drain(..).zip(first_seq..) {
-            drop(slot);
+            slot.written(seq);
             if let Some(done) = done {
                 // Who no longer waits was told that the record is late.
                 done.send(Written { seq }).ok();

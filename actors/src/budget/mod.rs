@@ -6,6 +6,7 @@
 //! | `messages` | what the actor is told |
 //! | `leases` | what this replica holds open, renewed while somebody holds it |
 //! | `reaper` | chores: renew, reap, look at the store, announce again after it changed its role |
+//! | `settlements` | settles on their way, each sent by its record's ack |
 //! | `cursor` | settles again from the durable records until the ledger has answered |
 //! | `allowance` | what may be served while the ledger is away, if anything |
 //! | `embedded` | the ledger that a lone gateway keeps |
@@ -18,6 +19,7 @@ pub mod embedded;
 mod leases;
 mod messages;
 mod reaper;
+mod settlements;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -37,8 +39,9 @@ use gateway_core::money::NanoUsd;
 
 pub use actor::StoreState;
 pub use allowance::{Allowance, AllowanceError, Unclosed};
-pub use cursor::{Cursor, Outbox, Position};
+pub use cursor::Cursor;
 pub use leases::Hold;
+pub use settlements::{Due, Settlements};
 
 use crate::supervision::{Mailbox, SendError, Vitals};
 use actor::{BudgetActor, Post};
@@ -65,6 +68,9 @@ pub trait Neighbours: Send + Sync + 'static {
     /// The configuration's limits of that team, for thresholds.
     fn limits(&self, team: &TeamId) -> Limits;
 
+    /// The configuration's rates of each key of that team.
+    fn key_rates(&self, team: &TeamId) -> Rates;
+
     /// A threshold was crossed; told once.
     fn alert(&self, team: &TeamId, alert: &Alert);
 
@@ -76,8 +82,11 @@ pub trait Neighbours: Send + Sync + 'static {
         gone: &'a [Interrupted],
     ) -> Pending<'a, Vec<ReservationId>>;
 
-    /// The store may have lost what it acknowledged last: the cursor over the records goes back 60 s.
-    fn rewind(&self);
+    /// Writes an `interrupted` record of what was served without the ledger before a crash.
+    fn unclosed<'a>(&'a self, gone: &'a Unclosed) -> Pending<'a, std::io::Result<()>>;
+
+    /// The store may have lost what it acknowledged within `by` of now: the cursor over the records goes back.
+    fn rewind(&self, by: Duration);
 }
 
 /// The handle of the budgets; workers clone it.

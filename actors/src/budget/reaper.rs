@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use gateway_core::ids::TeamId;
-use gateway_core::ledger::{Answer, Health, Lease, LedgerError, Op, Reap, ReservationId};
+use gateway_core::ledger::{Answer, Health, Lease, LedgerError, MESSAGE_LIFE, Op, Reap, ReservationId};
 
 use super::actor::{BudgetActor, Post, StoreState};
+use super::cursor::BACK;
 
 /// How often it is looked whether a chore is due.
 pub(super) const TICK: Duration = Duration::from_millis(250);
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Chores {
     busy: bool,
     looked: Option<Instant>,
+    /// When the store was last found well.
+    well: Option<Instant>,
     reaped: Instant,
     renewed: Instant,
 }
@@ -30,13 +33,15 @@ pub(super) struct Chores {
 /// What a round is to do.
 struct Round {
     post: Post,
+    /// When the store was last found well.
+    well: Option<Instant>,
     renew: bool,
     reap: bool,
 }
 
 impl Chores {
     pub(super) fn new(now: Instant) -> Chores {
-        Chores { busy: false, looked: None, reaped: now, renewed: now }
+        Chores { busy: false, looked: None, well: None, reaped: now, renewed: now }
     }
 
     fn due(&mut self, now: Instant, post: &Post) -> Option<Round> {
@@ -46,6 +51,7 @@ impl Chores {
         }
         let round = Round {
             post: post.clone(),
+            well: self.well,
             renew: over(self.renewed, RENEW_EVERY),
             reap: over(self.reaped, REAP_EVERY),
         };
@@ -73,6 +79,9 @@ impl BudgetActor {
         };
         ctx.spawn(done.into_actor(self).map(move |looked, actor, _| {
             actor.chores.busy = false;
+            if looked.is_ok() {
+                actor.chores.well = Some(now);
+            }
             let lost = looked.err().filter(|error| matches!(error, LedgerError::Unavailable { .. }));
             let heard = lost.map_or_else(Vec::new, |error| vec![Err(error)]);
             actor.weigh(ticket, Some(&heard));
@@ -106,10 +115,18 @@ impl Round {
                     "the budget store changed its role or was restarted: open reservations are announced again"
                 );
                 self.announce(None).await;
-                self.post.neighbours.rewind();
+                self.post.neighbours.rewind(self.lost());
             }
         }
         health.map(|_| ())
+    }
+
+    /// How far back the answers may be lost of the node that was asked before: its last ones came after the last
+    /// look that found it well.
+    fn lost(&self) -> Duration {
+        let now = self.post.clock.now();
+        let away = self.well.map_or(Duration::ZERO, |well| now.saturating_duration_since(well));
+        (BACK + away).min(MESSAGE_LIFE)
     }
 
     async fn work(&self) {

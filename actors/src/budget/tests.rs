@@ -1,13 +1,17 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use actix::Arbiter;
+use gateway_core::audit::settlement::{Settlement, Share};
+use gateway_core::audit::{Few, Named, RequestId, RequestRecord, Time};
 use gateway_core::ids::{ModelName, UpstreamName};
-use gateway_core::ledger::{Found, Health, Limit, Route, StoreTime, Team, step};
+use gateway_core::ledger::{Found, Health, Limit, Route, StoreTime, Team, due, step};
 
 use super::*;
+use crate::audit::disk::RealDisk;
+use crate::audit::{self, Audit};
 use crate::testing::{NoDice, TestClock, spawn, until};
 
 const UP: u8 = 0;
@@ -21,12 +25,17 @@ struct Store {
     mode: AtomicU8,
     asks: AtomicUsize,
     term: AtomicU64,
+    corrupt: Mutex<Option<TeamId>>,
     seen: Mutex<Vec<&'static str>>,
 }
 
 impl Store {
     fn apply(&self, op: Op) -> Result<Answer, LedgerError> {
         let op = op.checked()?;
+        if self.corrupt.lock().unwrap().as_ref() == Some(op.team()) {
+            let (place, reason) = ("a key".to_owned(), "as the test asked".to_owned());
+            return Err(LedgerError::Corrupt { place, reason });
+        }
         let word = match &op {
             Op::Renew { .. } => "renew",
             Op::Announce(_) => "announce",
@@ -86,12 +95,17 @@ struct House {
     alerts: Mutex<Vec<u8>>,
     interrupted: Mutex<Vec<ReservationId>>,
     refuses_records: AtomicUsize,
-    rewinds: AtomicUsize,
+    rewinds: Mutex<Vec<Duration>>,
+    unclosed: Mutex<Vec<ReservationId>>,
 }
 
 impl Neighbours for House {
     fn limits(&self, _: &TeamId) -> Limits {
         limits()
+    }
+
+    fn key_rates(&self, _: &TeamId) -> Rates {
+        Rates::UNLIMITED
     }
 
     fn alert(&self, _: &TeamId, alert: &Alert) {
@@ -106,8 +120,13 @@ impl Neighbours for House {
         Box::pin(async move { if refused.is_ok() { Vec::new() } else { ids } })
     }
 
-    fn rewind(&self) {
-        self.rewinds.fetch_add(1, Ordering::SeqCst);
+    fn unclosed<'a>(&'a self, gone: &'a Unclosed) -> Pending<'a, std::io::Result<()>> {
+        self.unclosed.lock().unwrap().push(gone.id);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn rewind(&self, by: Duration) {
+        self.rewinds.lock().unwrap().push(by);
     }
 }
 
@@ -127,6 +146,7 @@ impl Bench {
             mode: AtomicU8::new(UP),
             asks: AtomicUsize::new(0),
             term: AtomicU64::new(1),
+            corrupt: Mutex::default(),
             seen: Mutex::default(),
         });
         let house = Arc::new(House::default());
@@ -166,6 +186,26 @@ impl Bench {
             limits: limits(),
             key_rates: Rates::UNLIMITED,
             usage: Vec::new(),
+        }
+    }
+
+    /// The record of a request that answered.
+    fn ended(&self, id: ReservationId, team: TeamId, cost: i64) -> RequestRecord {
+        let name = Named::cleaned("openai");
+        let share = Share {
+            provider: name.clone(),
+            model: name.clone(),
+            input_tokens: 1,
+            output_tokens: 1,
+            cost_usd: NanoUsd(cost),
+        };
+        let time = Time::from(self.clock.unix());
+        RequestRecord {
+            team_id: Some(Named::from(&team)),
+            key_id: Named::new("k"),
+            cost_usd: NanoUsd(cost),
+            settlement: Some(Settlement { unreserved: false, shares: Few::from_iter([share]) }),
+            ..RequestRecord::begun(RequestId::new(id.uuid()), time, name.clone(), name)
         }
     }
 
@@ -302,7 +342,9 @@ async fn after_a_change_of_role_what_is_open_is_announced_and_the_cursor_goes_ba
     bench.store.teams.lock().unwrap().clear();
     bench.store.term.store(2, Ordering::SeqCst);
     bench.clock.pass(Duration::from_secs(2));
-    until(|| bench.house.rewinds.load(Ordering::SeqCst) == 1).await;
+    until(|| bench.house.rewinds.lock().unwrap().len() == 1).await;
+    let by = bench.house.rewinds.lock().unwrap()[0];
+    assert_eq!(by, Duration::from_secs(62), "a minute before it was last found well");
     assert_eq!(bench.store.saw("announce"), 1);
     assert_eq!(bench.balance().await, (0, 10));
     drop(hold);
@@ -359,50 +401,145 @@ async fn while_the_store_is_away_a_tenth_of_the_day_may_be_served() {
     assert_eq!(unclosed, [Unclosed { id: other.id(), team: team(), bound: NanoUsd(2) }]);
 }
 
-/// Records in memory: those that wait, and how far each ack went.
-#[derive(Clone, Default)]
-struct Records(Arc<Mutex<Kept>>);
+/// The trail of one replica, and what goes on behind it.
+struct Trail {
+    folder: Folder,
+    audit: Audit,
+}
 
-type Kept = (VecDeque<(Position, Settle)>, Vec<u64>);
-
-impl Outbox for Records {
-    fn next(&self, most: usize) -> Pending<'_, Vec<(Position, Settle)>> {
-        Box::pin(async move {
-            loop {
-                let waiting: Vec<_> = self.0.lock().unwrap().0.iter().take(most).cloned().collect();
-                if !waiting.is_empty() {
-                    return waiting;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
+impl Trail {
+    fn new() -> Trail {
+        let folder = Folder::new();
+        let audit = start(&folder);
+        Trail { folder, audit }
     }
 
-    fn acked(&self, upto: Position) {
-        let (waiting, acked) = &mut *self.0.lock().unwrap();
-        waiting.retain(|(position, _)| *position > upto);
-        acked.push(upto.0);
+    fn cursor(&self, bench: &Bench, settlements: &Settlements) -> Cursor {
+        let trail = self.audit.outbox("ledger").unwrap();
+        Cursor::new(
+            trail,
+            settlements.clone(),
+            bench.budget.clone(),
+            bench.house.clone(),
+            bench.clock.clone(),
+        )
+    }
+
+    /// As its process would end it: recorded, then settled.
+    async fn end(&self, bench: &Bench, settlements: &Settlements, id: ReservationId, cost: i64) {
+        let record = bench.ended(id, team(), cost);
+        let due = due(&record, |_| (limits(), Rates::UNLIMITED)).unwrap();
+        self.audit.record_holding(record.into(), settlements.due(due, None)).await.unwrap();
+    }
+
+    async fn again(self) -> Trail {
+        self.audit.drain(Duration::from_secs(5)).await.unwrap();
+        let Trail { folder, .. } = self;
+        let audit = start(&folder);
+        Trail { folder, audit }
     }
 }
 
+fn start(folder: &Folder) -> Audit {
+    let settings = audit::Settings {
+        folder: folder.0.join("audit"),
+        head: folder.0.join("audit-head"),
+        replica: Named::cleaned("r"),
+        sync: Default::default(),
+        on_failure: Default::default(),
+        key: None,
+        segment_bytes: 1 << 20,
+        retention: Default::default(),
+        most_queued: 1_000,
+        patience: Duration::from_secs(5),
+        sinks: Vec::new(),
+        replicas: None,
+    };
+    Audit::start(settings, Arc::new(RealDisk), TestClock::shared(), Arc::new(NoDice)).unwrap()
+}
+
 #[actix::test]
-async fn records_are_settled_until_the_ledger_has_answered() {
-    let bench = Bench::new(Outage::Deny);
-    let records = Records::default();
+async fn a_records_ack_sends_its_settle_and_what_gets_no_answer_waits_in_the_file() {
+    let (bench, trail) = (Bench::new(Outage::Deny), Trail::new());
+    let settlements = Settlements::default();
+    let (of_run, budget) = (settlements.clone(), bench.budget.clone());
+    let acks = spawn(async move { of_run.run(&budget).await });
+    let first = bench.grant(1, 10).await;
+    trail.end(&bench, &settlements, first.id(), 7).await;
+    settlements.settled().await;
+    assert_eq!(bench.balance().await, (7, 0));
+
+    let second = bench.grant(2, 10).await;
     bench.set(DOWN);
-    for n in 0..5 {
-        let settle = bench.settle(bench.id(n), 2, false);
-        records.0.lock().unwrap().0.push_back((Position(n), settle));
-    }
-    let cursor = Cursor::new(records.clone(), bench.budget.clone());
-    let running = spawn(async move { cursor.run().await });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(records.0.lock().unwrap().1.is_empty());
+    trail.end(&bench, &settlements, second.id(), 8).await;
+    settlements.settled().await;
+    // The process dies; nothing but the file knows of it now.
+    acks.abort();
+    let trail = trail.again().await;
     bench.set(UP);
     bench.clock.pass(Duration::from_secs(10));
-    until(|| records.0.lock().unwrap().1 == [0, 1, 2, 3, 4]).await;
-    running.abort();
-    assert_eq!(bench.balance().await, (10, 0));
+    assert_eq!(bench.balance().await, (7, 10));
+    let cursor = spawn(trail.cursor(&bench, &Settlements::default()).run(Vec::new()));
+    until_spent(&bench, 15).await;
+    cursor.abort();
+    assert_eq!(bench.balance().await, (15, 0), "the first one was sent again, and changed nothing");
+}
+
+#[actix::test]
+async fn one_teams_books_hold_up_no_other() {
+    let (bench, trail) = (Bench::new(Outage::Deny), Trail::new());
+    *bench.store.corrupt.lock().unwrap() = TeamId::new("broken");
+    let id = bench.id(1);
+    trail.audit.record(bench.ended(id, TeamId::new("broken").unwrap(), 5).into()).await.unwrap();
+    trail.audit.record(bench.ended(bench.id(2), team(), 6).into()).await.unwrap();
+    let cursor = spawn(trail.cursor(&bench, &Settlements::default()).run(Vec::new()));
+    until_spent(&bench, 6).await;
+    *bench.store.corrupt.lock().unwrap() = None;
+    bench.clock.pass(Duration::from_secs(31));
+    let broken = TeamId::new("broken").unwrap();
+    let spent = || bench.store.teams.lock().unwrap().get(&broken).cloned();
+    until(|| spent().is_some_and(|team| team.kept(id).is_some())).await;
+    cursor.abort();
+}
+
+#[actix::test]
+async fn after_a_fail_over_the_cursor_goes_back() {
+    let (bench, trail) = (Bench::new(Outage::Deny), Trail::new());
+    let settlements = Settlements::default();
+    let (of_run, budget) = (settlements.clone(), bench.budget.clone());
+    let acks = spawn(async move { of_run.run(&budget).await });
+    let cursor = spawn(trail.cursor(&bench, &settlements).run(Vec::new()));
+    trail.end(&bench, &settlements, bench.id(1), 7).await;
+    settlements.settled().await;
+    bench.store.teams.lock().unwrap().clear();
+    settlements.rewind(Duration::from_secs(60));
+    until_spent(&bench, 7).await;
+    acks.abort();
+    cursor.abort();
+}
+
+#[actix::test]
+async fn what_was_served_without_the_store_is_recorded_once_after_a_crash() {
+    let (bench, trail) = (Bench::new(Outage::Deny), Trail::new());
+    let gone = |n, bound| Unclosed { id: bench.id(n), team: team(), bound: NanoUsd(bound) };
+    // Of the first one its own record tells, which knows its cost; the second had no time for one.
+    trail.audit.record(bench.ended(bench.id(1), team(), 3).into()).await.unwrap();
+    let trail = trail.again().await;
+    let unclosed = vec![gone(1, 20), gone(2, 30)];
+    let cursor = spawn(trail.cursor(&bench, &Settlements::default()).run(unclosed));
+    until_spent(&bench, 3).await;
+    cursor.abort();
+    assert_eq!(*bench.house.unclosed.lock().unwrap(), [bench.id(2)]);
+}
+
+async fn until_spent(bench: &Bench, want: i64) {
+    let spent = || {
+        let teams = bench.store.teams.lock().unwrap();
+        let now = StoreTime::from_unix(bench.clock.unix());
+        let day = gateway_core::ledger::Window::Day(now.day());
+        teams.get(&team()).and_then(|team| team.kept_account(day)).is_some_and(|day| day.spent.0 == want)
+    };
+    until(spent).await;
 }
 
 #[actix::test]

@@ -6,6 +6,7 @@
 //! | [`named`] | the only kinds of text that a record can hold: bounded, of few characters |
 //! | [`time`] | moments as they are written |
 //! | [`record`] | requests and administrators' acts |
+//! | [`settlement`] | what a record owes to the budgets |
 //! | [`line`] | a line of a segment, written and read |
 //! | [`chain`] | each line holds the hash of the one before; signatures |
 //! | [`check`] | finds what was changed, removed, inserted or moved |
@@ -17,6 +18,7 @@ pub mod dedup;
 pub mod line;
 pub mod named;
 pub mod record;
+pub mod settlement;
 pub mod time;
 
 pub use chain::{Hash, HeadFile, Link, SigningKey};

@@ -89,6 +89,10 @@ impl RequestId {
     pub fn parse(text: &str) -> Option<RequestId> {
         Uuid::try_parse(text).ok().map(RequestId)
     }
+
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 impl fmt::Display for RequestId {

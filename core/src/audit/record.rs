@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::named::{Few, Named, RequestId, Table};
+use super::settlement::Settlement;
 use super::time::Time;
 use crate::catalog::ServiceTier;
 use crate::money::NanoUsd;
@@ -173,6 +174,9 @@ pub struct RequestRecord {
     /// The gateway's own time, waiting for providers excluded.
     #[serde(default)]
     pub overhead_us: u64,
+    /// What the budgets are told; `None` where they were not asked, or refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settlement: Option<Settlement>,
     /// What the operator's configuration calls this caller or request.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub tags: Table<Named, 16>,
@@ -211,6 +215,7 @@ impl RequestRecord {
             stream: false,
             latency_ms: 0,
             overhead_us: 0,
+            settlement: None,
             tags: Table::default(),
             recorded_by: RecordedBy::Owner,
         }

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::settlement::{Settlement, Share};
 use super::*;
 use crate::money::NanoUsd;
 use crate::usage::Usage;
@@ -73,6 +74,14 @@ pub fn full_request() -> Record {
     record.stream = true;
     record.latency_ms = 431;
     record.overhead_us = 388;
+    let share = Share {
+        provider: name("azure_openai"),
+        model: name("gpt-4o"),
+        input_tokens: 160,
+        output_tokens: 18,
+        cost_usd: NanoUsd(480_000),
+    };
+    record.settlement = Some(Settlement { unreserved: true, shares: [share].into_iter().collect() });
     record.code = Some(name("budget_exceeded"));
     record.tags = [(name("cost_center"), name("4711"))].into_iter().collect();
     record.into()
@@ -113,6 +122,15 @@ pub fn longest() -> Record {
         100,
     )
     .collect();
+    let share = Share {
+        provider: long.clone(),
+        model: long.clone(),
+        input_tokens: u64::MAX,
+        output_tokens: u64::MAX,
+        cost_usd: NanoUsd(i64::MAX),
+    };
+    let shares = std::iter::repeat_n(share, 100).collect();
+    record.settlement = Some(Settlement { unreserved: true, shares });
     record.pii.by_type = (0..500).map(|n| (numbered(n), u64::MAX)).collect();
     record.tags = (0..500).map(|n| (numbered(n), long.clone())).collect();
     record.injection = Some(Injection {

@@ -11,6 +11,7 @@
 
 use super::{Ability, Price, Rates, ServiceTier};
 use crate::conversation::{CacheTtl, Content, Conversation, Media, Output, Part, Reasoning, Source};
+use crate::embedding::Embedding;
 use crate::ids::ProviderKind;
 use crate::money::{NanoUsd, PicoUsdPerToken};
 use crate::routing::Candidate;
@@ -21,6 +22,8 @@ const PER_MESSAGE: u64 = 16;
 const PER_PART: u64 = 64;
 /// What a provider writes around a tool's definition.
 const PER_TOOL: u64 = 64;
+/// Marks of beginning and end around each input of embeddings.
+const PER_INPUT: u64 = 8;
 /// The system prompt that a provider adds for tools, or for an output schema. Anthropic's longest is 530.
 const PROMPT_OF_THE_PROVIDER: u64 = 1_024;
 /// The dearest picture that the vendors' formulas allow: Anthropic 4,784, OpenAI's patches 3,779, Gemini's
@@ -47,6 +50,8 @@ pub struct Prompt {
     /// Whether the caller asked for thinking.
     thinks: bool,
     choices: u64,
+    /// How often the window may be filled: once in a talk, by each of several inputs of embeddings.
+    windows: u64,
 }
 
 /// The worst case of one attempt.
@@ -70,6 +75,7 @@ impl Prompt {
             tokens: conversation.text_bytes().saturating_add(PER_MESSAGE),
             choices: u64::from(conversation.sampling.choices.unwrap_or(1)),
             thinks: !matches!(conversation.reasoning, None | Some(Reasoning::Off)),
+            windows: 1,
             ..Prompt::default()
         };
         for turn in &conversation.turns {
@@ -88,6 +94,17 @@ impl Prompt {
             prompt.add(PROMPT_OF_THE_PROVIDER + words.map(|word| word.json_len() as u64).sum::<u64>());
         }
         prompt
+    }
+
+    /// Of inputs that are to become vectors, after redaction.
+    pub fn of_inputs(embedding: &Embedding) -> Prompt {
+        let inputs = embedding.inputs.len();
+        let around = inputs.saturating_mul(PER_INPUT);
+        Prompt {
+            tokens: embedding.most_tokens().saturating_add(around),
+            windows: inputs,
+            ..Prompt::default()
+        }
     }
 
     fn add(&mut self, tokens: u64) {
@@ -128,7 +145,7 @@ impl Prompt {
         let mini = candidate.route.model.as_str().starts_with("gpt-4o-mini");
         let image = if mini { IMAGE_OF_4O_MINI } else { IMAGE };
         let tokens = self.tokens.saturating_add(self.images.saturating_mul(image)).saturating_add(self.audio);
-        window.map_or(tokens, |window| tokens.min(window))
+        window.map_or(tokens, |window| tokens.min(window.saturating_mul(self.windows)))
     }
 
     /// The dearest that a token of the prompt can be.

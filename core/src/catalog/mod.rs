@@ -54,6 +54,8 @@ pub struct Model {
 /// `[models."NAME"]` of the configuration: each field that is given replaces the catalog's.
 #[derive(Clone, Debug, Default)]
 pub struct Override {
+    /// Which kind of call it answers, where the catalog does not know it.
+    pub mode: Option<Mode>,
     /// One flat price: long-context steps, service tiers and the region's factor fall away with the
     /// listed price.
     pub price: Option<ListedRates>,
@@ -169,7 +171,7 @@ impl Model {
         let default_output_bound = top(layers, |layer| layer.default_output_bound).unwrap_or(usual);
         Model {
             name: ModelName::new(name),
-            mode: row.mode,
+            mode: top(layers, |layer| layer.mode).unwrap_or(row.mode),
             price: top(layers, |layer| layer.price).map(flat).or(listed),
             window: top(layers, |layer| layer.window).or(row.window),
             max_output,

@@ -24,7 +24,7 @@ pub use needs::{Need, Needs};
 pub use part::{Arguments, CacheTtl, Content, Media, Part, Source, Thinking, ToolCall, ToolResult};
 pub use text::{RawJson, Text};
 pub use texts::{Leaf, MediaKind, Place, Value};
-pub use wish::{Hint, Output, Reasoning, Sampling, Schema, Tool, ToolChoice};
+pub use wish::{Beta, Betas, Hint, Output, Reasoning, Sampling, Schema, Tool, ToolChoice};
 
 /// What a model is asked, in the order in which it was said.
 #[derive(Clone, Debug, Default)]

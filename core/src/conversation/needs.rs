@@ -25,10 +25,16 @@ pub enum Need {
     Choices,
     /// Arguments of an earlier call that are no JSON object: only OpenAI's dialect can carry them.
     LooseArguments,
+    /// Vectors instead of an answer.
+    Vectors,
+    /// More than 100 inputs of one request for embeddings.
+    ManyInputs,
+    /// Inputs of embeddings as tokens.
+    TokenInputs,
 }
 
 impl Need {
-    pub const ALL: [Need; 12] = [
+    pub const ALL: [Need; 15] = [
         Need::Tools,
         Need::ForcedTool,
         Need::Vision,
@@ -41,6 +47,9 @@ impl Need {
         Need::JsonSchema,
         Need::Choices,
         Need::LooseArguments,
+        Need::Vectors,
+        Need::ManyInputs,
+        Need::TokenInputs,
     ];
 
     /// The request's field that brings it, in OpenAI's words.
@@ -50,6 +59,8 @@ impl Need {
             Need::ForcedTool => "tool_choice",
             Need::JsonObject | Need::JsonSchema => "response_format",
             Need::Choices => "n",
+            Need::Vectors => "model",
+            Need::ManyInputs | Need::TokenInputs => "input",
             Need::Vision
             | Need::ImageUrls
             | Need::Pdf
@@ -75,6 +86,9 @@ impl Need {
             Need::JsonSchema => "JSON schema output",
             Need::Choices => "more than one choice",
             Need::LooseArguments => "tool call arguments that are no JSON object",
+            Need::Vectors => "requests for embeddings",
+            Need::ManyInputs => "more than 100 inputs at once (send fewer)",
+            Need::TokenInputs => "inputs as tokens (send texts)",
         }
     }
 }

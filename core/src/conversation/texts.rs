@@ -62,6 +62,8 @@ pub enum Value<'c> {
     File { media: MediaKind, media_type: &'c str, data: &'c mut Bytes },
     /// The address of a file that the provider fetches.
     FileUrl { media: MediaKind, url: &'c mut Text },
+    /// A text as its tokens' numbers, which only its model can read.
+    Tokens,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +71,18 @@ pub enum MediaKind {
     Image,
     Document,
     Audio,
+    /// A text that came as tokens.
+    Tokens,
+}
+
+impl MediaKind {
+    /// The request's field that holds it.
+    pub fn field(self) -> &'static str {
+        match self {
+            MediaKind::Image | MediaKind::Document | MediaKind::Audio => "messages",
+            MediaKind::Tokens => "input",
+        }
+    }
 }
 
 impl Conversation {

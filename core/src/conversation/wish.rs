@@ -80,6 +80,37 @@ pub struct Sampling {
     pub service_tier: Option<ServiceTier>,
     /// Hints that only OpenAI's dialect has, under their names there.
     pub hints: Vec<Hint>,
+    /// Of Anthropic's dialect alone.
+    pub betas: Betas,
+}
+
+/// A beta of Anthropic's that changes how an answer comes, and neither its cost nor what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Beta {
+    /// Thoughts between calls of tools.
+    InterleavedThinking,
+    /// Arguments of calls as they are made, not only once they are whole.
+    FineGrainedTools,
+}
+
+/// A set of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Betas(u8);
+
+impl Betas {
+    #[must_use]
+    pub fn with(self, beta: Beta) -> Betas {
+        Betas(self.0 | 1 << beta as u8)
+    }
+
+    pub fn has(self, beta: Beta) -> bool {
+        self.0 & (1 << beta as u8) != 0
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// A hint of one dialect: copied where the provider speaks that dialect, dropped and named elsewhere.

@@ -6,6 +6,7 @@
 //! | `admission`, `alert`, `status` | its parts: what fits, which thresholds were crossed, what is read |
 //! | `team` | one team's books, and what of them a store has to write |
 //! | `op`, `answer` | what is asked and answered |
+//! | `due` | what a record of the audit trail makes due |
 //! | `limits`, `window`, `rate`, `tally` | limits and overrides, UTC windows, leaky buckets, usage counters |
 //! | `suite` | the tests that any [`Ledger`] must pass (feature `suite`) |
 //!
@@ -23,6 +24,7 @@
 mod admission;
 mod alert;
 mod answer;
+mod due;
 mod limits;
 mod op;
 mod rate;
@@ -42,6 +44,7 @@ pub use answer::{
     Admission, Alert, Answer, Balance, Found, Granted, Interrupted, KeyStatus, Lease, Raised, RateLimit,
     RateLimited, Reaped, Refused, Scope, Settled, Status, Window,
 };
+pub use due::due;
 pub use limits::{Limit, Limits, MOST, Override, Rates};
 pub use op::{
     AFTER_MONTH, Admit, Announce, LEASE, MESSAGE_LIFE, Op, REAP_BATCH, Raise, Reap, ReservationId, Settle,

@@ -40,6 +40,8 @@ pub enum NotServed {
     WhereNamed,
     /// Known, but made for another kind of call.
     NotChat(Mode),
+    /// Known, and makes no embeddings.
+    NotEmbedding,
 }
 
 impl fmt::Display for NotServed {
@@ -48,6 +50,7 @@ impl fmt::Display for NotServed {
             NotServed::Unknown => "is not served here: `GET /v1/models` lists the names",
             NotServed::WhereNamed => "is listed by no upstream: ask for it as `UPSTREAM/MODEL`",
             NotServed::NotChat(Mode::Embedding) => "makes embeddings: use `POST /v1/embeddings`",
+            NotServed::NotEmbedding => "makes no embeddings: name a model that does (docs/api.md)",
             NotServed::NotChat(_) => "does not answer chat requests: `GET /v1/models` lists those that do",
         })
     }

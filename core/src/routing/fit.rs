@@ -29,7 +29,13 @@ fn meets(route: &Route, need: Need) -> bool {
                 route.abilities.known(Ability::JsonSchema) == Some(true)
             }
             Need::JsonSchema => able(Ability::JsonSchema),
-            Need::MediaInResults | Need::JsonObject | Need::Choices | Need::LooseArguments => true,
+            Need::MediaInResults
+            | Need::JsonObject
+            | Need::Choices
+            | Need::LooseArguments
+            | Need::Vectors
+            | Need::ManyInputs
+            | Need::TokenInputs => true,
         }
 }
 
@@ -44,6 +50,9 @@ fn dialect_carries(kind: ProviderKind, need: Need) -> bool {
         Need::DocumentUrls => matches!(kind, Anthropic | Gemini),
         // OpenAI: "Content blocks are expected to be either text or image_url type".
         Need::MediaInResults => kind == Anthropic,
+        Need::Vectors => kind != Anthropic,
+        // "at most 100 requests can be in one batch"; its tokens are its own.
+        Need::ManyInputs | Need::TokenInputs => kind != Gemini,
         _ => true,
     }
 }

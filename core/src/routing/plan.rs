@@ -136,12 +136,14 @@ impl Router {
     /// Why that upstream has no route for the model.
     fn not_served_by(&self, seat: usize, model: &str) -> PlanError {
         let upstream = &self.seats[seat].upstream;
-        match self.catalog.find(upstream.place(), model).map(|known| known.mode) {
-            None | Some(Mode::Chat) if upstream.models.is_empty() => {
+        let mode = self.catalog.find(upstream.place(), model).map(|known| known.mode);
+        match mode.unwrap_or(self.mode) {
+            mode if mode == self.mode && upstream.models.is_empty() => {
                 PlanError::Unpriced { upstream: upstream.name.clone(), model: shown(model) }
             }
-            None | Some(Mode::Chat) => not_found(model, NotServed::Unknown),
-            Some(other) => not_found(model, NotServed::NotChat(other)),
+            mode if mode == self.mode => not_found(model, NotServed::Unknown),
+            _ if self.mode == Mode::Embedding => not_found(model, NotServed::NotEmbedding),
+            other => not_found(model, NotServed::NotChat(other)),
         }
     }
 

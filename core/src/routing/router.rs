@@ -11,6 +11,8 @@ use crate::ids::{ModelName, ProviderKind};
 /// Every route of the configured upstreams.
 pub struct Router {
     pub(super) catalog: Catalog,
+    /// Which kind of call its routes answer.
+    pub(super) mode: Mode,
     /// In priority order.
     pub(super) seats: Vec<Seat>,
     /// Upstream by upstream; a [`RouteId`] is an index here.
@@ -50,13 +52,7 @@ impl Router {
     /// # Errors
     /// Every mistake that was found, each with its mend.
     pub fn new(upstreams: Vec<Upstream>, catalog: Catalog) -> Result<Router, Vec<RoutingMistake>> {
-        let mut router = Router {
-            catalog,
-            seats: Vec::with_capacity(upstreams.len()),
-            routes: Vec::new(),
-            chains: HashMap::new(),
-            defaults: Vec::new(),
-        };
+        let mut router = Router::empty(catalog, Mode::Chat);
         let mut mistakes = Vec::new();
         let mut equivalents = Vec::new();
         for upstream in upstreams {
@@ -67,6 +63,26 @@ impl Router {
             router.chain_equivalents(&model, &names, &mut mistakes);
         }
         if mistakes.is_empty() { Ok(router) } else { Err(mistakes) }
+    }
+
+    /// The same upstreams' models that make embeddings. No default, and no equivalents: the vectors of two models
+    /// can't be compared. Mistakes that [`Router::new`] tells are not told again.
+    ///
+    /// # Errors
+    /// Models that the operator lists and that have no price.
+    pub fn of_embeddings(upstreams: Vec<Upstream>, catalog: Catalog) -> Result<Router, Vec<RoutingMistake>> {
+        let mut router = Router::empty(catalog, Mode::Embedding);
+        let mut mistakes = Vec::new();
+        for upstream in upstreams {
+            router.seat(upstream, &mut Vec::new(), &mut mistakes);
+        }
+        router.chain_wire_names();
+        if mistakes.is_empty() { Ok(router) } else { Err(mistakes) }
+    }
+
+    fn empty(catalog: Catalog, mode: Mode) -> Router {
+        let (seats, routes, defaults) = (Vec::new(), Vec::new(), Vec::new());
+        Router { catalog, mode, seats, routes, chains: HashMap::new(), defaults }
     }
 
     /// Every route, upstream by upstream in priority order.
@@ -85,12 +101,16 @@ impl Router {
             mistakes.push(RoutingMistake::TwiceNamed(upstream.name));
             return;
         }
-        mistakes.extend(region_mistake(&upstream));
+        let of_chat = self.mode == Mode::Chat;
+        if of_chat {
+            mistakes.extend(region_mistake(&upstream));
+        }
         let mut names = HashMap::new();
         let first = self.routes.len();
         for (served, offer) in self.served(&upstream) {
             let model = self.catalog.find(upstream.place(), served.model.as_str());
-            if model.as_ref().is_some_and(|model| model.mode != Mode::Chat) {
+            // A model that nobody knows is one of chat: that it has no price is told with those.
+            if model.as_ref().map_or(Mode::Chat, |model| model.mode) != self.mode {
                 continue;
             }
             let Some(route) = model.as_ref().and_then(|model| Route::of(&upstream, &served, model)) else {
@@ -113,12 +133,14 @@ impl Router {
         for (id, entry) in self.routes.iter().enumerate().skip(first) {
             names.entry(entry.route.wire_model.clone()).or_insert(id);
         }
-        if first == self.routes.len() && upstream.models.is_empty() {
-            mistakes.push(RoutingMistake::ServesNothing(upstream.name.clone()));
-        }
-        match default_route(&upstream, &names, first..self.routes.len()) {
-            Ok(default) => self.defaults.extend(default),
-            Err(mistake) => mistakes.push(mistake),
+        if of_chat {
+            if first == self.routes.len() && upstream.models.is_empty() {
+                mistakes.push(RoutingMistake::ServesNothing(upstream.name.clone()));
+            }
+            match default_route(&upstream, &names, first..self.routes.len()) {
+                Ok(default) => self.defaults.extend(default),
+                Err(mistake) => mistakes.push(mistake),
+            }
         }
         self.seats.push(Seat { upstream, names });
     }

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalog::{Catalog, ListedRates, Override};
+use crate::catalog::{Catalog, ListedRates, Mode, Override};
+use crate::conversation::{Need, Needs};
 use crate::money::PicoUsdPerToken;
 
 fn upstream(name: &str, kind: ProviderKind) -> Upstream {
@@ -288,6 +289,78 @@ fn an_embedding_deployment_is_no_mistake_and_no_chat_route() {
     let router = Router::new(vec![azure], Catalog::builtin()).map_err(|_| ()).unwrap();
     let models: Vec<_> = router.models().map(|route| route.wire_model.as_str()).collect();
     assert_eq!(models, ["prod"]);
+}
+
+#[test]
+fn embeddings_have_a_router_of_their_own() {
+    let azure = serving(
+        vendor(ProviderKind::AzureOpenAi),
+        &[("embed", "text-embedding-3-small"), ("prod", "gpt-4o")],
+    );
+    let local =
+        serving(upstream("vllm", ProviderKind::OpenAiCompatible), &[("nomic", "nomic"), ("qwen", "qwen")]);
+    let upstreams =
+        || vec![vendor(ProviderKind::Anthropic), vendor(ProviderKind::OpenAi), azure.clone(), local.clone()];
+    let makes = Override { mode: Some(Mode::Embedding), ..priced() };
+    let alike = Override { equivalents: Some(vec!["nomic".to_owned()]), ..Override::default() };
+    let catalog = Catalog::builtin().with([
+        ("nomic".to_owned(), makes.clone()),
+        ("qwen".to_owned(), priced()),
+        ("anthropic/claude-vectors".to_owned(), makes),
+        ("text-embedding-3-small".to_owned(), alike),
+    ]);
+    let router = Router::of_embeddings(upstreams(), catalog.clone()).map_err(|_| ()).unwrap();
+    let plan = |model: &str, needs: Needs| {
+        let ask = Ask {
+            provider: None,
+            model: Some(model),
+            fallback: Fallback::On,
+            tail: Tail::NamedOnly,
+            prompt_bytes: 0,
+            max_output: Some(0),
+            needs: needs.with(Need::Vectors),
+        };
+        let plan = router.plan(&ask).map_err(|error| error.to_string())?;
+        assert!(plan.iter().all(|one| (one.output_bound, one.output_was_bounded) == (0, false)));
+        Ok(plan
+            .iter()
+            .map(|one| format!("{}/{}", one.route.upstream, one.route.wire_model))
+            .collect::<Vec<_>>())
+    };
+    let none = Needs::NONE;
+    let there = |names: &[&str]| Ok::<_, String>(names.iter().map(|name| (*name).to_owned()).collect());
+    assert_eq!(
+        plan("text-embedding-3-small", none),
+        there(&["openai/text-embedding-3-small", "azure_openai/embed"])
+    );
+    assert_eq!(plan("azure/embed", none), there(&["azure_openai/embed", "openai/text-embedding-3-small"]));
+    assert_eq!(plan("nomic", none), there(&["vllm/nomic"]));
+    for (model, want) in [
+        ("gpt-4o", "makes no embeddings"),
+        ("qwen", "makes no embeddings"),
+        ("anthropic/claude-vectors", "cannot take requests for embeddings"),
+        ("no-such", "is not served here"),
+    ] {
+        let error = plan(model, none).unwrap_err();
+        assert!(error.contains(want), "{model}: {error}");
+    }
+    let many =
+        Router::of_embeddings(vec![vendor(ProviderKind::Gemini)], catalog.clone()).map_err(|_| ()).unwrap();
+    for need in [Need::ManyInputs, Need::TokenInputs] {
+        let ask = Ask {
+            provider: None,
+            model: Some("gemini-embedding-001"),
+            fallback: Fallback::On,
+            tail: Tail::NamedOnly,
+            prompt_bytes: 0,
+            max_output: Some(0),
+            needs: none.with(need),
+        };
+        assert!(matches!(many.plan(&ask), Err(PlanError::Unable { need: told, .. }) if told == need));
+    }
+    // Those of chat know none of them.
+    let chat = Router::new(upstreams(), catalog).map_err(|mistakes| format!("{mistakes:?}")).unwrap();
+    assert!(chat.models().all(|route| route.model.as_str() != "nomic"));
 }
 
 proptest! {

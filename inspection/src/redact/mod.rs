@@ -59,9 +59,13 @@ pub enum Refused {
     #[error("`{field}`: a name holds {}: rename it, since a name can't be replaced", list(.kinds))]
     Name { field: &'static str, kinds: Vec<Kind> },
     #[error(
-        "`messages`: an attached {} can't be searched for personal data, and this team's policy does not let it out \
-         unsearched: send its text, or have the policy allow it",
-        media_word(*.media)
+        "`{}`: {} can't be searched for personal data, and this team's policy does not let it out unsearched: send \
+         its text, or have the policy allow it",
+        .media.field(),
+        match .media {
+            MediaKind::Tokens => "an array of tokens".to_owned(),
+            media => format!("an attached {}", media_word(*media)),
+        }
     )]
     Unscannable { media: MediaKind },
     #[error(transparent)]
@@ -76,6 +80,7 @@ pub fn media_word(media: MediaKind) -> &'static str {
         MediaKind::Image => "image",
         MediaKind::Document => "document",
         MediaKind::Audio => "audio",
+        MediaKind::Tokens => "tokens",
     }
 }
 

@@ -15,10 +15,12 @@ pub struct Policy {
     pub images: bool,
     pub audio: bool,
     pub documents: bool,
+    /// Arrays of tokens in place of a text.
+    pub tokens: bool,
 }
 
 impl Default for Policy {
-    /// Everything is redacted; images and audio go out unsearched, documents do not.
+    /// Everything is redacted; images and audio go out unsearched, documents and tokens do not.
     fn default() -> Policy {
         Policy {
             enabled: true,
@@ -27,6 +29,7 @@ impl Default for Policy {
             images: true,
             audio: true,
             documents: false,
+            tokens: false,
         }
     }
 }
@@ -42,6 +45,7 @@ impl Policy {
             MediaKind::Image => self.images,
             MediaKind::Audio => self.audio,
             MediaKind::Document => self.documents,
+            MediaKind::Tokens => self.tokens,
         }
     }
 }

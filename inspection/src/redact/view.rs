@@ -143,6 +143,7 @@ impl<'a> View<'a> {
                 Some(text) => self.file(&text, source, taking),
                 None => self.unscanned.push(*media),
             },
+            Value::Tokens => self.unscanned.push(MediaKind::Tokens),
             Value::CallId(_) => {}
         }
         Some(())

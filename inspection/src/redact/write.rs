@@ -89,6 +89,8 @@ fn change(value: &mut Value<'_>, edits: &[Edit]) {
         }
         Value::Json(json) | Value::Schema(json) => **json = RawJson::new(spliced(json.json(), edits)),
         Value::Hint { json, .. } => **json = spliced(json, edits),
+        // Nothing is found in them.
+        Value::Tokens => {}
         Value::File { media_type, data, .. } => {
             let text = file_text(media_type, data).expect("edits are made for files that were read as text");
             **data = STANDARD.encode(spliced(text.as_bytes(), edits)).into();

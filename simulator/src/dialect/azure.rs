@@ -11,7 +11,8 @@ use super::{Incoming, Refusal, header, is_missing, is_refused, seconds};
 use crate::answer::Answer;
 use crate::ask::Ask;
 
-pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
+/// Key, version and deployment.
+pub(crate) fn check(incoming: &Incoming<'_>) -> Result<(), Refusal> {
     let key = header(incoming.headers, "api-key").filter(|key| !is_refused(key, incoming.refused_keys));
     if key.is_none() {
         return Err(wrong_key());
@@ -25,6 +26,11 @@ pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
     if is_missing(incoming.path_model) {
         return Err(no_such_deployment());
     }
+    Ok(())
+}
+
+pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
+    check(incoming)?;
     let body = openai::object(incoming.body)?;
     // The path decides; a model in the body is ignored, as Azure does.
     openai::conversation(&body, incoming.path_model)

@@ -6,6 +6,7 @@ mod azure;
 mod fields;
 mod gemini;
 mod openai;
+mod side;
 
 use std::time::Duration;
 
@@ -61,8 +62,39 @@ impl Frame {
     }
 }
 
+/// Which interface of a provider is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interface {
+    Talk,
+    Vectors,
+    Count,
+}
+
+/// What an answer needs to know of its request, and the answer itself, where it is no talk.
+pub(crate) struct Task {
+    pub ask: Ask,
+    pub body: Option<String>,
+}
+
 /// Checks a request as the provider would.
-pub(crate) fn read(provider: Provider, incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
+pub(crate) fn task(
+    interface: Interface,
+    provider: Provider,
+    incoming: &Incoming<'_>,
+) -> Result<Task, Refusal> {
+    let side = match (interface, provider) {
+        (Interface::Vectors, Provider::OpenAi) => side::openai_vectors(incoming),
+        (Interface::Vectors, Provider::AzureOpenAi) => side::azure_vectors(incoming),
+        (Interface::Vectors, Provider::Gemini) => side::gemini_vectors(incoming),
+        (Interface::Count, Provider::Anthropic) => side::anthropic_count(incoming),
+        (Interface::Count, Provider::Gemini) => side::gemini_count(incoming),
+        // Nobody else has that interface, so no route leads here.
+        _ => return Ok(Task { ask: read(provider, incoming)?, body: None }),
+    }?;
+    Ok(Task { ask: Ask { model: side.model, ..Ask::default() }, body: Some(side.body) })
+}
+
+fn read(provider: Provider, incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
     match provider {
         Provider::OpenAi => openai::read(incoming),
         Provider::AzureOpenAi => azure::read(incoming),

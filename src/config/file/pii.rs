@@ -12,6 +12,7 @@ pub(in crate::config) struct PiiTable {
     pub images: Option<At<String>>,
     pub audio: Option<At<String>>,
     pub documents: Option<At<String>>,
+    pub tokens: Option<At<String>>,
     pub allow: Vec<At<String>>,
     pub patterns: Vec<PatternTable>,
 }
@@ -25,10 +26,10 @@ pub(in crate::config) struct PatternTable {
     pub score: Option<At<String>>,
 }
 
-pub(in crate::config) const PII_KEYS: [&str; 8] =
-    ["enabled", "default", "actions", "images", "audio", "documents", "allow", "patterns"];
+pub(in crate::config) const PII_KEYS: [&str; 9] =
+    ["enabled", "default", "actions", "images", "audio", "documents", "tokens", "allow", "patterns"];
 
-const TEAM_PII_KEYS: [&str; 6] = ["enabled", "default", "actions", "images", "audio", "documents"];
+const TEAM_PII_KEYS: [&str; 7] = ["enabled", "default", "actions", "images", "audio", "documents", "tokens"];
 
 const PATTERN_KEYS: [&str; 4] = ["pattern", "words", "context", "score"];
 
@@ -50,6 +51,7 @@ fn table(settings: &mut Settings<'_>, mut section: Section<'_>, keys: &[&'static
         images: section.text(settings, "images"),
         audio: section.text(settings, "audio"),
         documents: section.text(settings, "documents"),
+        tokens: section.text(settings, "tokens"),
         ..PiiTable::default()
     };
     // A team's table has no lists: a key of them there is unknown.

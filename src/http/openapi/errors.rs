@@ -241,6 +241,8 @@ fn answers(path: &str, operation: &Operation, code: Code) -> bool {
                 | Code::Overloaded
                 | Code::InspectionUnavailable
         ),
+        // It costs nothing.
+        Code::BudgetExceeded if path == "/v1/messages/count_tokens" => false,
         // Nothing is spent or sent there.
         Code::BudgetExceeded | Code::RateLimited | Code::NoProviderAvailable if path == "/v1/estimate" => {
             false

@@ -44,6 +44,30 @@ use utoipa::ToSchema;
 )]
 pub(super) fn messages() {}
 
+/// Count a prompt's tokens
+///
+/// Of a request as it would go to `/v1/messages`. A model of Anthropic's or Gemini's is counted by its provider,
+/// whom the texts reach as they would to be answered, without what was taken out; for others the gateway reckons,
+/// and says so. It costs nothing, and keeps to the limit of requests a minute.
+#[utoipa::path(
+    post,
+    path = "/v1/messages/count_tokens",
+    tag = "inference",
+    request_body = MessagesRequest,
+    responses((status = 200, description = "The count.", body = TokenCount)),
+)]
+pub(super) fn count_tokens() {}
+
+#[derive(ToSchema)]
+#[schema(example = json!({"input_tokens": 14}))]
+pub(super) struct TokenCount {
+    input_tokens: u64,
+    /// Reckoned by the gateway: four bytes a token, 8 tokens around each turn, block and tool, and a token for
+    /// each 16 bytes of a file.
+    #[schema(nullable = false)]
+    is_estimate: Option<bool>,
+}
+
 /// A request in Anthropic's dialect. Every field but `messages` may be absent.
 #[derive(ToSchema)]
 #[schema(example = json!({

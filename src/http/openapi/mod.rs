@@ -6,6 +6,7 @@
 //! | `native` | `POST /v1/complete` |
 //! | `chat` | `POST /v1/chat/completions` |
 //! | `messages` | `POST /v1/messages` |
+//! | `embeddings` | `POST /v1/embeddings` |
 //! | `operations` | models, status, health |
 //! | `audit` | the newest audit records |
 //! | `budgets` | budgets and usage |
@@ -15,6 +16,7 @@
 mod audit;
 mod budgets;
 mod chat;
+mod embeddings;
 mod errors;
 mod headers;
 mod messages;
@@ -40,6 +42,8 @@ use utoipa::{Modify, OpenApi as _};
         native::complete,
         chat::chat_completions,
         messages::messages,
+        messages::count_tokens,
+        embeddings::embeddings,
         redact::redact,
         operations::models,
         operations::model,
@@ -56,6 +60,7 @@ use utoipa::{Modify, OpenApi as _};
         operations::health,
         operations::live,
         operations::ready,
+        operations::metrics,
     ),
     components(schemas(chat::ChatChunk, messages::MessagesEvent)),
     tags(

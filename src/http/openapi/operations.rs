@@ -93,6 +93,18 @@ pub(super) fn live() {}
 )]
 pub(super) fn ready() {}
 
+/// What Prometheus reads
+///
+/// Prometheus's text format, or OpenMetrics where `Accept` asks for it. For keys with the scope `metrics` and the
+/// administrator's; open where the configuration says so. docs/metrics.md lists the metrics.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    responses((status = 200, description = "All metrics.", body = String, content_type = "text/plain")),
+)]
+pub(super) fn metrics() {}
+
 #[derive(ToSchema)]
 struct ModelList {
     #[schema(example = "list")]

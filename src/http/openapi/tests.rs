@@ -2,10 +2,13 @@
 
 use super::super::{endpoints, error::Code};
 use super::document;
+use crate::guards::COVERED;
 use gateway_core::conversation::{Event, StopReason, Text};
+use gateway_core::embedding::{Vector, Vectors};
 use gateway_core::money::NanoUsd;
 use gateway_core::usage::Usage;
-use gateway_wire::anthropic_messages::AnthropicMessages;
+use gateway_wire::anthropic_messages::{AnthropicMessages, counted};
+use gateway_wire::embeddings;
 use gateway_wire::native::Native;
 use gateway_wire::openai_chat::OpenAiChat;
 use gateway_wire::sse::Parser;
@@ -91,6 +94,24 @@ fn headers_are_those_that_are_written() {
     let told: BTreeSet<&str> =
         told.iter().filter_map(|row| row[0].trim_matches('`').strip_prefix("x-")).collect();
     assert_eq!(told, written, "docs/api.md");
+}
+
+#[test]
+fn what_goes_to_a_model_is_covered_by_the_guards() {
+    let described = description();
+    let of_models: BTreeSet<&str> = described["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, item)| item["post"]["tags"][0] == "inference")
+        .map(|(path, _)| path.as_str())
+        .collect();
+    assert_eq!(of_models, BTreeSet::from(COVERED.map(|covered| covered.path)));
+    for covered in COVERED {
+        let content = &described["paths"][covered.path]["post"]["responses"]["200"]["content"];
+        let streams = content.get("text/event-stream").is_some();
+        assert_eq!(streams, covered.deliveries.contains(&"stream"), "{}", covered.path);
+    }
 }
 
 /// The rows of the first table below a heading, without its head.
@@ -296,6 +317,37 @@ fn check(description: &Value, schema: &Value, value: &Value, at: &str) -> Result
 }
 
 /// A whole stream and a broken one, as `{event, data}`.
+#[test]
+fn embeddings_are_described_as_they_are_read_and_written() {
+    let description = description();
+    let example = &description["components"]["schemas"]["EmbeddingsRequest"]["example"];
+    for (field, _) in properties(&description, &schema("EmbeddingsRequest")) {
+        let values = match field.as_str() {
+            "input" => vec![json!("x"), json!(["x"]), json!([1]), json!([[1]])],
+            "dimensions" => vec![json!(8)],
+            "encoding_format" => vec![json!("float"), json!("base64")],
+            _ => vec![json!("x")],
+        };
+        for value in values {
+            let mut body = example.clone();
+            body[&field] = value;
+            let asked = embeddings::decode(&body.to_string().into()).unwrap();
+            assert!(asked.dropped.is_empty(), "{field} is known");
+        }
+    }
+    let usage = bare_usage();
+    for vector in [Vector::Floats("[1,2.5]".into()), Vector::Base64(Text::new("AAAAAA=="))] {
+        let vectors = Vectors { vectors: vec![vector], usage };
+        let body = embeddings::answer(&vectors, None, &facts(&usage));
+        let body = serde_json::from_slice(&body).unwrap();
+        fits(&description, &schema("EmbeddingsAnswer"), &body, "an answer");
+    }
+    for estimate in [false, true] {
+        let body = serde_json::from_slice(&counted(3, estimate)).unwrap();
+        fits(&description, &schema("TokenCount"), &body, "a count");
+    }
+}
+
 /// Everything that an answer can say.
 fn said(reason: StopReason) -> Vec<Event> {
     let text = || Text::new("x");

@@ -1,9 +1,9 @@
 use super::*;
-use gateway_actors::budget::Outbox;
+use gateway_core::audit::{Outcome, RequestId, Time};
 use gateway_core::catalog::{Catalog, Place, Prompt, bound};
 use gateway_core::conversation::{Content, Conversation, Part, Role, Text, Turn};
-use gateway_core::ids::{KeyId, ModelName, ProviderKind, TeamId, UpstreamName};
-use gateway_core::ledger::{Limit, Limits, Rates, ReservationId};
+use gateway_core::ids::{ModelName, ProviderKind, UpstreamName};
+use gateway_core::ledger::{Counter, Limit, Settle};
 use gateway_core::routing::Candidate;
 
 /// 105 tokens in at 2,500 nano-USD, 100 out at 10,000.
@@ -40,27 +40,32 @@ fn reported(input: u64, output: u64) -> Usage {
     Usage { input: Some(input), output: Some(output), ..Usage::NONE }
 }
 
-fn opened(settlements: &Settlements) -> Bill {
+const UNLIMITED: (Limits, Rates) = {
+    let limits = Limits { daily: Limit::Unlimited, monthly: Limit::Unlimited, rates: Rates::UNLIMITED };
+    (limits, Rates::UNLIMITED)
+};
+
+fn opened() -> Bill {
     let mut bill = Bill::default();
-    let settle = Settle {
-        id: ReservationId::new(uuid::Uuid::now_v7()).unwrap(),
-        team: TeamId::new("ops").unwrap(),
-        key: KeyId::new("k"),
-        cost: NanoUsd::ZERO,
-        tokens: 0,
-        unreserved: false,
-        limits: Limits { daily: Limit::Unlimited, monthly: Limit::Unlimited, rates: Rates::UNLIMITED },
-        key_rates: Rates::UNLIMITED,
-        usage: Vec::new(),
-    };
-    bill.open(settlements.clone(), settle, gpt(false).name());
+    bill.open(Settlements::default(), UNLIMITED, gpt(false).name());
     bill
 }
 
-async fn settled(settlements: &Settlements) -> Settle {
-    let mut due = settlements.next(9).await;
-    assert_eq!(due.len(), 1, "once");
-    due.remove(0).1
+/// What is settled behind the record of this bill's request.
+fn settled(bill: &mut Bill, outcome: Outcome) -> Option<Settle> {
+    let (time, name) = (Time::from_unix_millis(0), Named::cleaned("x"));
+    let id = RequestId::new(uuid::Uuid::now_v7());
+    let mut record = RequestRecord {
+        team_id: Named::new("ops"),
+        key_id: Named::new("k"),
+        outcome,
+        ..RequestRecord::begun(id, time, name.clone(), name)
+    };
+    bill.tell(&mut record);
+    let settle = ledger::due(&record, |_| UNLIMITED);
+    assert_eq!(bill.settles(&record).is_some(), settle.is_some());
+    assert!(bill.settles(&record).is_none(), "once");
+    settle
 }
 
 #[test]
@@ -80,8 +85,8 @@ fn what_nobody_reported_is_charged_as_seen_or_at_its_bound() {
     }
 }
 
-#[tokio::test]
-async fn a_bill_is_settled_once_for_all_attempts() {
+#[test]
+fn a_bill_is_settled_once_for_all_attempts() {
     let fault = |class, status| Fault::new(class, status);
     for (case, faults, answered, want) in [
         ("answered", vec![], true, 45_000),
@@ -97,44 +102,36 @@ async fn a_bill_is_settled_once_for_all_attempts() {
         ),
         ("refused by all", vec![fault(FaultClass::Misconfigured, Some(401))], false, 0),
     ] {
-        let settlements = Settlements::default();
-        let mut bill = opened(&settlements);
+        let mut bill = opened();
         for fault in &faults {
-            bill.begins(gpt(false), false);
+            bill.begins(gpt(false));
             bill.failed(fault);
         }
         if answered {
-            bill.begins(gpt(false), !faults.is_empty());
+            bill.begins(gpt(false));
             assert_eq!(bill.charge(&reported(10, 2), 0).cost.0, want, "{case}");
         }
-        let ending = if answered { Ending::Answered } else { Ending::Failed(503) };
-        bill.settle(ending, Duration::from_millis(20));
-        bill.settle(ending, Duration::from_millis(20));
-        let settle = settled(&settlements).await;
+        let outcome = if answered { Outcome::Answered } else { Outcome::Failed };
+        let settle = settled(&mut bill, outcome).expect("the budget was asked");
         assert_eq!(settle.cost.0, want, "{case}");
         let sum = |counter: &Counter| settle.usage.iter().map(|(_, tally)| tally.get(counter)).sum::<i64>();
         assert_eq!((sum(&Counter::Cost), sum(&Counter::Requests)), (want, 1), "{case}");
         assert_eq!(sum(&Counter::Errors), i64::from(!answered), "{case}");
-        assert_eq!(sum(&Counter::Fallbacks), i64::from(answered && !faults.is_empty()), "{case}");
     }
 }
 
-#[tokio::test]
-async fn what_ends_under_way_costs_what_was_seen() {
+#[test]
+fn what_ends_under_way_costs_what_was_seen() {
     for (case, stream, want) in [("in one piece", false, BOUND), ("a stream", true, 105 * 2_500 + 7 * 10_000)]
     {
-        let settlements = Settlements::default();
-        let mut bill = opened(&settlements);
-        bill.begins(gpt(stream), false);
+        let mut bill = opened();
+        bill.begins(gpt(stream));
         bill.sees(&Event::Text { choice: 0, text: Text::new("seven b") });
-        bill.settle(Ending::Cancelled, Duration::ZERO);
-        assert_eq!(settled(&settlements).await.cost.0, want, "{case}");
+        assert_eq!(settled(&mut bill, Outcome::Cancelled).map(|settle| settle.cost.0), Some(want), "{case}");
     }
-    let settlements = Settlements::default();
-    let mut bill = opened(&settlements);
+    let mut bill = opened();
     bill.refused();
-    bill.settle(Ending::Failed(402), Duration::ZERO);
-    assert_eq!(settlements.waiting(), 0, "the ledger refused: there is nothing to settle");
-    opened(&settlements).settle(Ending::Cancelled, Duration::ZERO);
-    assert_eq!(settled(&settlements).await.cost, NanoUsd::ZERO, "not sent: a release");
+    assert_eq!(settled(&mut bill, Outcome::Denied), None, "the ledger refused: there is nothing to settle");
+    let release = settled(&mut opened(), Outcome::Cancelled).map(|settle| settle.cost);
+    assert_eq!(release, Some(NanoUsd::ZERO), "not sent");
 }

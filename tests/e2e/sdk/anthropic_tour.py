@@ -116,6 +116,13 @@ def thinking():
         assert create(model, talk, tools=TOOLS, thinking=thinks).content[-1].text
 
 
+def counts():
+    for model in MODELS:
+        few = client().messages.count_tokens(model=model, messages=say("hi"))
+        many = client().messages.count_tokens(model=model, messages=say("word " * 200), tools=TOOLS, system="be brief")
+        assert 0 < few.input_tokens < many.input_tokens, (model, few, many)
+
+
 def errors():
     hi, send = say("hi"), client().messages.create
     nobody = client(api_key="a-key-of-nobody").messages.create
@@ -159,7 +166,7 @@ def whole():
                 part(model)
             except Exception as error:
                 raise AssertionError(f"{part.__name__} to {model}") from error
-    for part in (thinking, errors, headers):
+    for part in (thinking, counts, errors, headers):
         part()
     asyncio.run(asynchronous())
 

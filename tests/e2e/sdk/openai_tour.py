@@ -111,6 +111,22 @@ def models():
     assert client().models.retrieve("anthropic/claude-opus-4-6").owned_by == "anthropic"
 
 
+def embeddings():
+    make = client().embeddings.create
+    for model in ("text-embedding-3-small", "gemini-embedding-001"):
+        # The SDK asks for base64 by itself and makes numbers of it.
+        made = make(model=model, input=["red", "blue", "red"])
+        vectors = [item.embedding for item in made.data]
+        assert [item.index for item in made.data] == [0, 1, 2] and made.object == "list", made
+        assert vectors[0] == vectors[2] != vectors[1] and made.usage.prompt_tokens > 0, made
+        numbers = make(model=model, input="red", encoding_format="float", dimensions=len(vectors[0])).data[0].embedding
+        assert all(abs(one - other) < 1e-6 for one, other in zip(numbers, vectors[0], strict=True)), (numbers, vectors)
+    bad = openai.BadRequestError
+    refused(bad, "invalid_field", "input", lambda: make(model="text-embedding-3-small", input=["a"] * 2049))
+    refused(bad, "content_blocked", "input", lambda: make(model="text-embedding-3-small", input=[1, 2, 3]))
+    refused(openai.NotFoundError, "model_not_found", "model", lambda: make(model="gpt-4o", input="a"))
+
+
 def headers():
     create = client().chat.completions.with_raw_response.create
     raw = create(model=MODELS[0], messages=say("hi"), seed=1)
@@ -136,7 +152,7 @@ async def asynchronous():
 
 
 def demo():
-    for part in (answers, streams, errors, models, headers):
+    for part in (answers, streams, errors, models, embeddings, headers):
         part()
     asyncio.run(asynchronous())
     # With fallback off, the call that the demo lets fail is an error of the server's class.

@@ -1,5 +1,6 @@
 //! Anthropic messages, both ways. Source: docs.anthropic.com/en/api/messages, and recorded traffic.
 
+mod count;
 mod decode;
 mod fault;
 mod fields;
@@ -7,8 +8,11 @@ mod request;
 mod response;
 mod stream;
 
+pub use count::counted;
+
 use crate::dialect::{
-    Asked, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target, Whole,
+    Asked, Call, Counts, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target,
+    Whole,
 };
 use bytes::Bytes;
 use gateway_core::conversation::{Conversation, Event};
@@ -21,6 +25,10 @@ pub struct AnthropicMessages;
 impl Inbound for AnthropicMessages {
     fn decode(&self, body: &Bytes) -> Result<Asked, Malformed> {
         fields::decode(body)
+    }
+
+    fn headers(&self, header: &dyn Fn(&str) -> Option<String>, asked: &mut Asked) -> Result<(), Malformed> {
+        fields::headers(header, asked)
     }
 
     fn answer(&self, whole: &Whole, facts: &Facts) -> Vec<u8> {
@@ -59,6 +67,10 @@ impl Outbound for AnthropicMessages {
 
     fn fault(&self, status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Fault {
         fault::fault(status, header, body)
+    }
+
+    fn counts(&self) -> Option<&'static dyn Counts> {
+        Some(&count::Counting)
     }
 }
 

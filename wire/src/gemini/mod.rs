@@ -6,6 +6,7 @@
 //! | `contents`, `tools`, `thinking` | the turns; the functions; how much the model may think |
 //! | `response` | what an answer says so far; `call` the function calls in it, `usage` the counters |
 //! | `stream` | the frames of a stream; `form` reads those that differ in text and counters alone |
+//! | `count` | a prompt's tokens, counted |
 //! | `fault` | errors |
 //!
 //! Calls have no ids here: they and their results are matched by order, and the ids that newer models
@@ -13,6 +14,7 @@
 
 mod call;
 mod contents;
+mod count;
 mod fault;
 mod form;
 mod request;
@@ -22,7 +24,8 @@ mod thinking;
 mod tools;
 mod usage;
 
-use crate::dialect::{Call, Decode, Outbound, Target};
+use crate::dialect::{Call, Counts, Decode, Outbound, Target};
+use crate::embeddings::{self, Embeds};
 use bytes::Bytes;
 use gateway_core::conversation::{Conversation, Event};
 use gateway_core::fault::Fault;
@@ -46,6 +49,14 @@ impl Outbound for Gemini {
 
     fn fault(&self, status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Fault {
         fault::fault(status, header, body)
+    }
+
+    fn embeds(&self) -> Option<&'static dyn Embeds> {
+        Some(&embeddings::Gemini)
+    }
+
+    fn counts(&self) -> Option<&'static dyn Counts> {
+        Some(&count::Counting)
     }
 }
 

@@ -23,6 +23,10 @@ impl Dropped {
             self.0.push(hint);
         }
     }
+
+    pub(super) fn into_names(self) -> Vec<&'static str> {
+        self.0
+    }
 }
 
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Call {
@@ -38,6 +42,9 @@ pub(super) fn encode(conversation: &Conversation, target: &Target) -> Call {
     json.end();
     if conversation.turns.iter().any(|turn| turn.name.is_some()) {
         dropped.name("messages.name");
+    }
+    if !conversation.sampling.betas.is_empty() {
+        dropped.name("anthropic-beta");
     }
     conversation.sampling.hints.iter().for_each(|hint| dropped.name(hint.name));
     Call { path: path(target), headers: &[], body, dropped: dropped.0, renamed: names.into_renamed() }

@@ -18,6 +18,7 @@ pub(crate) use response::{call_id_of, finish_reason, write_gateway, write_pii, w
 use crate::dialect::{
     Asked, Call, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening, Outbound, Target, Whole,
 };
+use crate::embeddings::{self, Embeds};
 use bytes::Bytes;
 use gateway_core::conversation::{Conversation, Event};
 use gateway_core::fault::Fault;
@@ -65,5 +66,9 @@ impl Outbound for OpenAiChat {
 
     fn fault(&self, status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Fault {
         fault::fault(status, header, body)
+    }
+
+    fn embeds(&self) -> Option<&'static dyn Embeds> {
+        Some(&embeddings::OpenAi)
     }
 }

@@ -96,7 +96,8 @@ pub fn said(events: &[Event]) -> Vec<Choice> {
     whole_of(events).choices.iter().map(choice).collect()
 }
 
-fn check_error(codec: &dyn Outbound, case: &Case) {
+/// An error is sorted by what it means.
+pub fn check_error(codec: &dyn Outbound, case: &Case) {
     let header = |name: &str| case.headers[name].as_str().map(str::to_owned);
     let fault = codec.fault(case.status, &header, &case.body);
     let body = String::from_utf8_lossy(&case.body);

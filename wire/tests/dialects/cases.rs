@@ -18,15 +18,19 @@ pub struct Case {
     pub request: Option<Value>,
 }
 
-/// Kinds of cases of other APIs of the same providers: not served yet.
-pub const NOT_YET: [&str; 3] = ["responses_", "embeddings", "count_tokens"];
+/// Kinds of cases of other APIs of the same providers.
+pub const SIDE: [&str; 2] = ["embeddings", "count_tokens"];
+/// Likewise, and not served yet.
+pub const NOT_YET: [&str; 1] = ["responses_"];
 
 /// A provider's folder.
 pub struct Folder {
     /// Chat cases in order of their names.
     pub chat: Vec<Case>,
+    /// Cases of [`SIDE`].
+    pub side: Vec<Case>,
     /// How many files are of each kind of [`NOT_YET`].
-    pub not_yet: [usize; 3],
+    pub not_yet: [usize; 1],
     /// All files.
     pub files: usize,
 }
@@ -41,8 +45,10 @@ impl Folder {
         let files = paths.len();
         let not_yet = NOT_YET.map(|kind| paths.iter().filter(|path| name_of(path).starts_with(kind)).count());
         paths.retain(|path| !NOT_YET.iter().any(|kind| name_of(path).starts_with(kind)));
-        let chat = paths.iter().map(|path| read(path, provider)).collect();
-        Folder { chat, not_yet, files }
+        let is_side = |path: &PathBuf| SIDE.iter().any(|kind| name_of(path).starts_with(kind));
+        let (side, chat): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_side(path));
+        let read_all = |paths: Vec<&PathBuf>| paths.iter().map(|path| read(path, provider)).collect();
+        Folder { chat: read_all(chat), side: read_all(side), not_yet, files }
     }
 }
 

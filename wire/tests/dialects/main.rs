@@ -17,6 +17,7 @@
 //! | [`broken`] | answers that are damaged |
 //! | [`features`], [`compatibility`] | `docs/compatibility.md` |
 //! | [`snapshots`] | one rich input for each target |
+//! | [`side`] | embeddings and counts of tokens |
 //! | [`table`] | every file is counted |
 //! | [`targets`] | the providers behind one planner |
 
@@ -32,6 +33,7 @@ mod reading;
 mod requests;
 mod rules;
 mod shapes;
+mod side;
 mod snapshots;
 mod table;
 mod targets;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::catalog::{Catalog, Place, cost};
 use crate::conversation::{Role, Sampling, Text, Tool, Turn};
+use crate::embedding::{Inputs, Tokens};
 use crate::ids::{ModelName, UpstreamName};
 use crate::routing::Route;
 use crate::usage::Usage;
@@ -160,6 +161,27 @@ fn documented_usages_are_within_their_bounds() {
         let usage = Usage { input: Some(input), output: Some(output), ..Usage::NONE };
         let cost = cost(&candidate.route.price, &usage, ServiceTier::Standard);
         assert!(cost <= bound.cost, "{case}: {cost} > {}", bound.cost);
+    }
+}
+
+#[test]
+fn inputs_of_embeddings_are_bounded_each_by_the_window() {
+    let texts = |count: usize, bytes: usize| Embedding {
+        inputs: Inputs::Texts(vec![Text::new(&"x".repeat(bytes)); count]),
+        ..Embedding::default()
+    };
+    let tokens = Inputs::Tokens(vec![Tokens { json: Bytes::from_static(b"[1,2,3]"), count: 3 }; 2]);
+    let small = candidate(ProviderKind::OpenAi, "text-embedding-3-small", 0);
+    for (case, embedding, input) in [
+        ("bytes, and marks around each", texts(2, 100), 216),
+        ("no more than each window", texts(3, 100_000), 3 * 8_191),
+        ("tokens as they are", Embedding { inputs: tokens, ..Embedding::default() }, 22),
+    ] {
+        let bound = bound(&small, &Prompt::of_inputs(&embedding), None);
+        // 20 nano-USD a token.
+        let cost = NanoUsd(i64::try_from(input * 20).unwrap());
+        let got = (bound.input, bound.output, bound.cost, bound.input_cost, bound.thinks_unseen);
+        assert_eq!(got, (input, 0, cost, cost, false), "{case}");
     }
 }
 

@@ -102,6 +102,7 @@ fn content(value: &Value) -> String {
         Value::Json(json) | Value::Schema(json) => String::from_utf8_lossy(json.json()).into_owned(),
         Value::Hint { json, .. } => String::from_utf8_lossy(json).into_owned(),
         Value::File { data, .. } => String::from_utf8_lossy(data).into_owned(),
+        Value::Tokens => String::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Frame, Refusal, id, quoted, seconds};
 use crate::answer::{Answer, Stop, fnv, pieces};
 use crate::ask::{Ask, Thinking};
 
-pub(crate) use request::read;
+pub(crate) use request::{invalid, read};
 
 /// What the model is shown to think, where thinking is on.
 const THOUGHTS: &str = "The question is clear enough. A short answer with the reason in it will do.";

@@ -325,6 +325,6 @@ fn read_tools(ask: &mut Ask, tools: &Value, choice: &Value, thinking: &Value) ->
     Ok(())
 }
 
-fn invalid(message: &str) -> Refusal {
+pub(crate) fn invalid(message: &str) -> Refusal {
     error(400, "invalid_request_error", message)
 }

@@ -11,7 +11,7 @@ use super::{Frame, FrameKind, Refusal, id, quoted};
 use crate::answer::{Answer, Stop, pieces};
 use crate::ask::{Ask, Delivery, Thinking};
 
-pub(crate) use request::read;
+pub(crate) use request::{check, invalid, read};
 
 const THOUGHTS: &str = "**Weighing the question**\n\nA short answer with the reason in it will do.\n\n\n";
 /// Words of text in one event; Gemini's are by far the largest.

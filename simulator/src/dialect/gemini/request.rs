@@ -56,10 +56,11 @@ const PARTS: &[&str] = &[
     "mediaResolution",
 ];
 
-pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
+/// Key and model.
+pub(crate) fn check(incoming: &Incoming<'_>) -> Result<(), Refusal> {
     let model = incoming.path_model;
     let mut pairs = incoming.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    if pairs.clone().any(|(name, _)| name == "key") {
+    if pairs.any(|(name, _)| name == "key") {
         // The real one takes it; here a key in a URL, and so in logs, is a mistake of the caller.
         return Err(invalid("The simulator refuses an API key in the URL: send it as `x-goog-api-key`."));
     }
@@ -77,6 +78,13 @@ pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
     if is_missing(model) {
         return Err(no_such_model(model));
     }
+    Ok(())
+}
+
+pub(crate) fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
+    check(incoming)?;
+    let model = incoming.path_model;
+    let mut pairs = incoming.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let Ok(body @ Value::Object(_)) = serde_json::from_slice(incoming.body) else {
         return Err(invalid("Invalid JSON payload received. Unexpected token."));
     };
@@ -304,6 +312,6 @@ fn format(config: &Value) -> Result<Format, Refusal> {
     }
 }
 
-fn invalid(message: &str) -> Refusal {
+pub(crate) fn invalid(message: &str) -> Refusal {
     error(400, message, None)
 }

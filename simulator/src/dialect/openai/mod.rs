@@ -277,7 +277,7 @@ fn wrong_key(key: &str) -> Refusal {
     error(401, "invalid_request_error", None, Some("invalid_api_key"), &message)
 }
 
-fn no_such_model(model: &str) -> Refusal {
+pub(crate) fn no_such_model(model: &str) -> Refusal {
     let message = format!("The model `{model}` does not exist or you do not have access to it.");
     error(404, "invalid_request_error", None, Some("model_not_found"), &message)
 }

@@ -5,12 +5,16 @@
 //! | [`messages`] | `system` and `messages`, turn by turn |
 //! | [`blocks`] | what they are made of |
 //! | [`tools`] | `tools`, `tool_choice` |
+//! | [`headers`] | the version, and betas |
 //! | [`thinking`] | `thinking`, `output_config`, `output_format` |
 
 mod blocks;
+mod headers;
 mod messages;
 mod thinking;
 mod tools;
+
+pub(super) use headers::{VERSION, read as headers};
 
 use crate::body::{LEAVE_OUT, Object, Reading, list, object, unsupported, wrong};
 use crate::dialect::{Asked, Malformed};
@@ -20,8 +24,7 @@ use gateway_core::conversation::{Conversation, Sampling, Text};
 use serde_json::value::RawValue;
 
 /// Fields whose meaning we know and do not serve.
-const UNSUPPORTED: [&str; 5] =
-    ["container", "context_management", "inference_geo", "mcp_servers", "fallbacks"];
+const UNSUPPORTED: [&str; 4] = ["container", "inference_geo", "mcp_servers", "fallbacks"];
 
 const WHOLE: &str = "must be a whole number, not negative";
 const NUMBER: &str = "must be a number";
@@ -36,6 +39,9 @@ pub(super) fn decode(body: &Bytes) -> Result<Asked, Malformed> {
             return Err(unsupported(name, LEAVE_OUT));
         }
     }
+    if let Some(raw) = fields.take("context_management") {
+        context_management(raw, &mut reading)?;
+    }
     let mut asked = Asked { conversation: conversation(&mut fields, &mut reading)?, ..Asked::default() };
     let model = fields.take("model").map(|raw| reading.text(raw, || "model".to_owned())).transpose()?;
     asked.model = model.map(|model| model.decoded().into_owned());
@@ -46,6 +52,23 @@ pub(super) fn decode(body: &Bytes) -> Result<Asked, Malformed> {
     reading.drop_rest(fields, "");
     asked.dropped = reading.dropped;
     Ok(asked)
+}
+
+/// An edit that clears is a leave to forget, which is not taken: the model reads more, and answers as well. One that
+/// compacts changes the answer.
+fn context_management(raw: &RawValue, reading: &mut Reading) -> Result<(), Malformed> {
+    let field = "context_management";
+    let mut object = Object::read(raw, || field.to_owned())?;
+    let edits = object.take("edits").map(|raw| list(raw, || format!("{field}.edits"))).transpose()?;
+    for (n, edit) in edits.unwrap_or_default().into_iter().enumerate() {
+        let at = || format!("{field}.edits[{n}]");
+        let kind = Object::read(edit, at)?.take_word("type");
+        if !kind.is_some_and(|kind| kind.starts_with("clear_")) {
+            return Err(unsupported(format!("{}.type", at()), LEAVE_OUT));
+        }
+    }
+    reading.drop_field(field);
+    Ok(())
 }
 
 fn conversation(fields: &mut Object, reading: &mut Reading) -> Result<Conversation, Malformed> {

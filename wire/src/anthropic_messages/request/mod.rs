@@ -18,24 +18,66 @@ use crate::dialect::{Call, Target};
 use crate::names::Names;
 use crate::write::{self, Json};
 use gateway_core::catalog::ServiceTier;
-use gateway_core::conversation::{Conversation, Output, Sampling, Text};
+use gateway_core::conversation::{Beta, Conversation, Output, Sampling, Text};
 use messages::Messages;
 
 /// Room for the fields besides the texts, and for each turn's blocks.
 const FRAME_BYTES: usize = 512;
 const TURN_BYTES: usize = 96;
 
-const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
+/// The headers of a call.
+type Headers = &'static [(&'static str, &'static str)];
+
+const VERSION: (&str, &str) = ("anthropic-version", super::fields::VERSION);
+const BETA: &str = "anthropic-beta";
+
+/// By what is asked for: 1 thoughts between calls, 2 arguments as they are made, 4 the fast mode.
+const HEADERS: [Headers; 8] = [
+    &[VERSION],
+    &[VERSION, (BETA, "interleaved-thinking-2025-05-14")],
+    &[VERSION, (BETA, "fine-grained-tool-streaming-2025-05-14")],
+    &[VERSION, (BETA, "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14")],
+    &[VERSION, (BETA, "fast-mode-2026-02-01")],
+    &[VERSION, (BETA, "interleaved-thinking-2025-05-14,fast-mode-2026-02-01")],
+    &[VERSION, (BETA, "fine-grained-tool-streaming-2025-05-14,fast-mode-2026-02-01")],
+    &[
+        VERSION,
+        (BETA, "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14,fast-mode-2026-02-01"),
+    ],
+];
+
+fn headers(sampling: &Sampling) -> Headers {
+    let flag = |set: bool, bit: usize| if set { bit } else { 0 };
+    let betas = sampling.betas;
+    HEADERS[flag(betas.has(Beta::InterleavedThinking), 1)
+        + flag(betas.has(Beta::FineGrainedTools), 2)
+        + flag(sampling.service_tier == Some(ServiceTier::Fast), 4)]
+}
 
 pub(super) fn encode(conversation: &Conversation, target: &Target) -> Call {
     let mut request = Request { target, names: Names::new(conversation, ids::is_legal), dropped: Vec::new() };
     let body = request.body(conversation);
-    let headers: &[_] = match conversation.sampling.service_tier {
-        Some(ServiceTier::Fast) => &[VERSION, ("anthropic-beta", "fast-mode-2026-02-01")],
-        _ => &[VERSION],
-    };
+    let headers = headers(&conversation.sampling);
     let Request { names, dropped, .. } = request;
     Call { path: "/v1/messages".to_owned(), headers, body, dropped, renamed: names.into_renamed() }
+}
+
+/// The same prompt, to be counted: what makes an answer stays away, since Anthropic refuses it there.
+pub(super) fn encode_count(conversation: &Conversation, target: &Target) -> Call {
+    let mut request = Request { target, names: Names::new(conversation, ids::is_legal), dropped: Vec::new() };
+    let mut body = Vec::new();
+    let messages = Messages::of(conversation, &mut request);
+    let thinking = thinking::plan(conversation, &messages, &mut request);
+    let mut json = Json::object(&mut body);
+    json.string("model", target.model);
+    thinking.write(&mut json);
+    request.output_config(&conversation.output, thinking.effort, &mut json);
+    request.tools(conversation, &mut json);
+    request.messages(&messages, &mut json);
+    json.end();
+    let Request { names, dropped, .. } = request;
+    let path = "/v1/messages/count_tokens".to_owned();
+    Call { path, headers: &[VERSION], body, dropped, renamed: names.into_renamed() }
 }
 
 /// A request that is being written.

@@ -242,7 +242,12 @@ fn what_is_not_served_is_refused_by_name() {
     };
     for (body, want) in [
         (with(json!({"container": "c"})), "container"),
-        (with(json!({"context_management": {}})), "context_management"),
+        (
+            with(
+                json!({"context_management": {"edits": [{"type": "clear_thinking_20251015"}, {"type": "compact_20260112"}]}}),
+            ),
+            "context_management.edits[1].type",
+        ),
         (with(json!({"mcp_servers": [{}]})), "mcp_servers"),
         (with(json!({"inference_geo": "us"})), "inference_geo"),
         (with(json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]})), "tools[0].type"),
@@ -277,4 +282,56 @@ fn what_two_readers_could_differ_on_is_no_request() {
         let read = Inbound::decode(&AnthropicMessages, &Bytes::copy_from_slice(body.as_bytes()));
         assert!(matches!(read, Err(Malformed::Json { .. })), "{body}");
     }
+}
+
+#[test]
+fn headers_are_read_and_those_that_change_nothing_but_delivery_go_on() {
+    let read = |version: Option<&str>, betas: Option<&str>| {
+        let header = |name: &str| match name {
+            "anthropic-version" => version.map(str::to_owned),
+            "anthropic-beta" => betas.map(str::to_owned),
+            _ => None,
+        };
+        let mut asked = decoded(&with(json!({}))).expect("good");
+        AnthropicMessages.headers(&header, &mut asked).map(|()| asked)
+    };
+    let (thinks, pieces) = ("interleaved-thinking-2025-05-14", "fine-grained-tool-streaming-2025-05-14");
+    for (case, betas, sent, dropped) in [
+        ("none", None, None, &[][..]),
+        ("one", Some(thinks), Some(thinks.to_owned()), &[]),
+        (
+            "both, in any order",
+            Some("fine-grained-tool-streaming-2025-05-14, interleaved-thinking-2025-05-14"),
+            Some(format!("{thinks},{pieces}")),
+            &[],
+        ),
+        (
+            "an agent's",
+            Some("claude-code-20250219,interleaved-thinking-2025-05-14,context-1m-2025-08-07"),
+            Some(thinks.to_owned()),
+            &["anthropic-beta"],
+        ),
+        ("blanks", Some(" , "), None, &[]),
+    ] {
+        let asked = read(Some("2023-06-01"), betas).expect("good");
+        assert_eq!(asked.dropped, dropped, "{case}");
+        let call = Outbound::encode(&AnthropicMessages, &asked.conversation, &target("claude-opus-4-6"));
+        let told = call
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "anthropic-beta")
+            .map(|(_, value)| (*value).to_owned());
+        assert_eq!(told, sent, "{case}");
+    }
+    assert!(read(None, None).is_ok());
+    let refused = read(Some("2023-01-01"), None).expect_err("another version");
+    assert!(matches!(refused, Malformed::Unsupported { field, .. } if field == "anthropic-version"));
+}
+
+#[test]
+fn edits_that_clear_are_dropped_and_named() {
+    let edits =
+        json!({"edits": [{"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses", "value": 3}}]});
+    let asked = decoded(&with(json!({"context_management": edits})));
+    assert_eq!(asked.expect("good").dropped, ["context_management"]);
 }

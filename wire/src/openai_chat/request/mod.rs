@@ -120,6 +120,9 @@ impl Request<'_> {
         if let Some(tier) = sampling.service_tier {
             self.service_tier(tier, json);
         }
+        if !sampling.betas.is_empty() {
+            self.drop_field("anthropic-beta");
+        }
         for hint in &sampling.hints {
             self.hint(hint, json);
         }
