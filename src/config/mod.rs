@@ -9,6 +9,7 @@
 //! | `settings` | readers of single values |
 //! | `secrets` | `env:NAME` and `file:PATH` looked up |
 //! | [`process`] | listener, log, deadlines |
+//! | [`injection`] | what becomes of requests that look like attacks |
 //! | [`pii`] | what is looked for in requests, and what becomes of it |
 //! | [`access`] | callers' keys as configured |
 //! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
@@ -23,6 +24,7 @@ mod base_url;
 pub mod budgets;
 pub mod env;
 mod file;
+pub mod injection;
 pub mod mistakes;
 mod models;
 mod names;
@@ -41,6 +43,7 @@ pub use access::{Access, TeamKey};
 pub use audit::{Audit, AuditPlace};
 pub use budgets::{BudgetStore, Budgets, TeamBudget};
 pub use env::Environment;
+pub use injection::Injection;
 pub use mistakes::{Mistake, Mistakes};
 pub use pii::{Engines, Pii};
 pub use process::{Calls, Listen, Log, LogFormat, TlsFiles, bind_address};
@@ -60,6 +63,7 @@ pub struct Config {
     pub access: Access,
     pub calls: Calls,
     pub pii: Pii,
+    pub injection: Injection,
     pub audit: Audit,
     pub budgets: Budgets,
     /// In the order of `PROVIDER_PRIORITY`; at least one.
@@ -91,6 +95,7 @@ impl Config {
             budgets: budgets::budgets(&mut settings, &tables.teams),
             calls: process::calls(&mut settings),
             pii: pii::pii(&mut settings, tables.pii, &tables.teams),
+            injection: injection::injection(&mut settings, &tables.injection, &tables.teams),
             upstreams: upstreams::upstreams(&mut settings, tables.upstreams, &catalog),
             models,
             not_yet: not_yet(environment),

@@ -10,6 +10,7 @@
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
 //! | [`redact`] | what would be taken out of a text |
+//! | [`guard`] | what the guard makes of a text |
 //! | `limits` | what is told of budgets and rate limits |
 //! | `respond` | headers and bodies of responses |
 
@@ -17,6 +18,7 @@ pub mod audit;
 pub mod budgets;
 pub mod error;
 pub mod estimate;
+pub mod guard;
 pub mod inference;
 mod limits;
 mod openapi;
@@ -67,11 +69,12 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 16] {
+fn endpoints() -> [Endpoint; 17] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
+        post("/v1/guard", guard::guard),
         post("/v1/estimate", estimate::answer),
         get("/v1/models", operations::models),
         get("/v1/models/{id:.+}", operations::model),
@@ -147,7 +150,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 16]> =
+static SERVED: LazyLock<[(&str, &str); 17]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -38,7 +38,8 @@ pub(super) async fn admit(
         usage: Vec::new(),
     };
     exchange.bill.open(gateway.settlements.clone(), settle, admit.route.clone());
-    exchange.bill.searched(calling.inspected.summary.as_ref());
+    let inspected = &calling.inspected;
+    exchange.bill.searched(inspected.summary.as_ref(), inspected.is_flagged());
     let reserved = admit.bound;
     match gateway.budget.admit(admit).await {
         Ok(Admitted::Granted { granted, hold }) => {

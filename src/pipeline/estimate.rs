@@ -61,14 +61,14 @@ pub async fn estimate(
     if gateway.shutdown.has_begun() {
         return Err(Failure::Stopping);
     }
-    let exchange =
+    let mut exchange =
         Exchange::open(id.to_owned(), principal, &gateway.slots, &gateway.clock, &gateway.audit, None)
             .ok_or(Failure::Overloaded)?;
     receive::check_media_type(request.headers())?;
     let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
     let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
     let plan = plan(gateway, dialect, &asked)?;
-    inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
+    inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
     let (team, key) = (&exchange.principal.team, &exchange.principal.key_id);
     let budget = gateway.config.budgets.of(team);
     let key = Some((key.clone(), budget.key_rates));

@@ -1,14 +1,16 @@
-//! What a model would read is searched for personal data and secrets, and they are taken out, before anything
-//! is spent or sent.
+//! What a model would read is searched, before anything is spent or sent: for orders to the model where none
+//! belong, and for personal data and secrets, which are taken out.
 
 use super::analyze::analyze;
 use super::exchange::Exchange;
 use super::failure::Failure;
+use super::record;
 use crate::gateway::{Gateway, Inspector, Worker};
 use gateway_actors::scanner::ScanError;
 use gateway_core::conversation::{Conversation, Output};
 use gateway_core::finding::{Finding, Summary};
 use gateway_core::ids::TeamId;
+use gateway_inspection::injection::{self, Action, Judgement, Verdict};
 use gateway_inspection::redact::{self, Redacted, Refused, Rules};
 use gateway_inspection::restore::{Mode, Origins, Restorer};
 use gateway_inspection::vault::Sealed;
@@ -21,9 +23,16 @@ pub(super) struct Inspected {
     pub summary: Option<Summary>,
     /// `None` where nothing was taken out that could come back.
     pub taken: Option<Arc<Taken>>,
+    /// `None` where the team's requests are not guarded.
+    pub judgement: Option<Judgement>,
 }
 
 impl Inspected {
+    /// The guard told of it.
+    pub(super) fn is_flagged(&self) -> bool {
+        self.judgement.as_ref().is_some_and(|judgement| judgement.verdict == Verdict::Flag)
+    }
+
     /// So many values were kept out of addresses in the answer.
     pub(super) fn withheld(&mut self, count: u32) {
         if let Some(summary) = &mut self.summary {
@@ -46,46 +55,68 @@ impl Taken {
     }
 }
 
-/// Searches a request by its team's policy and takes out what it says, in place.
+/// How much longer a text takes with the guard than a search for personal data alone (docs/performance.md).
+pub const WITH_GUARD: usize = 4;
+
+/// Searches a request by its team's policy: an attack ends it here, and what it says is taken out, in place.
 pub(super) async fn inspect(
     gateway: &Arc<Gateway>,
     worker: &Worker,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     conversation: &mut Conversation,
 ) -> Result<Inspected, Failure> {
-    let team = &exchange.principal.team;
-    if !gateway.config.pii.policy(team).enabled {
+    let team = exchange.principal.team.clone();
+    let searched = gateway.config.pii.policy(&team).enabled;
+    let guarded = gateway.config.injection.policy(&team).action != Action::Off;
+    if !searched && !guarded {
         return Ok(Inspected::default());
     }
     let external = match &gateway.inspector.analyzer {
-        None => Vec::new(),
-        Some(analyzer) => {
+        Some(analyzer) if searched => {
             let texts = redact::texts(&conversation.leaves())?;
             analyze(gateway, worker, analyzer, &texts).await.ok_or(Failure::NotInspected)?
         }
+        _ => Vec::new(),
     };
     let json_output = !matches!(conversation.output, Output::Text);
     let bytes = usize::try_from(conversation.text_bytes()).unwrap_or(usize::MAX);
     let own = std::mem::take(conversation);
-    let (of, team) = (Arc::clone(gateway), team.clone());
-    let searched = gateway.inspector.scanner.run(bytes, move || search(&of, &team, own, &external)).await?;
-    let (own, redacted) = searched;
+    let of = Arc::clone(gateway);
+    let times = if guarded { WITH_GUARD } else { 1 };
+    let search = move || search(&of, &team, own, &external);
+    let (own, judgement, redacted) = gateway.inspector.scanner.run_slower(bytes, times, search).await?;
     *conversation = own;
+    if let Some(judgement) = &judgement {
+        exchange.note(|record| record::judged(record, judgement));
+        if let (Verdict::Block, Some(part)) = (judgement.verdict, judgement.part) {
+            return Err(Failure::Injected { part });
+        }
+    }
+    let Some(redacted) = redacted else { return Ok(Inspected { judgement, ..Inspected::default() }) };
     let Redacted { vault, origins, summary } = redacted?;
     let taken = (!vault.is_empty())
         .then(|| Arc::new(Taken { vault: Arc::new(vault.seal()), origins: Arc::new(origins), json_output }));
-    Ok(Inspected { summary: Some(summary), taken })
+    Ok(Inspected { summary: Some(summary), taken, judgement })
 }
+
+/// What a search gives back: the request, the guard's word, and what was taken out.
+type Searched = (Conversation, Option<Judgement>, Option<Result<Redacted, Refused>>);
 
 fn search(
     gateway: &Gateway,
     team: &TeamId,
     mut conversation: Conversation,
     external: &[Vec<Finding>],
-) -> (Conversation, Result<Redacted, Refused>) {
-    let redacted =
-        with_rules(gateway, team, |rules| redact::redact(&mut conversation.leaves(), rules, external));
-    (conversation, redacted)
+) -> Searched {
+    let policy = gateway.config.injection.policy(team);
+    let judgement = (policy.action != Action::Off)
+        .then(|| gateway.inspector.guard.judge(&injection::parts(&conversation.leaves()), policy));
+    let blocked = judgement.as_ref().is_some_and(|judgement| judgement.verdict == Verdict::Block);
+    let searched = gateway.config.pii.policy(team).enabled && !blocked;
+    let redacted = searched.then(|| {
+        with_rules(gateway, team, |rules| redact::redact(&mut conversation.leaves(), rules, external))
+    });
+    (conversation, judgement, redacted)
 }
 
 /// What searches by a team's rules.

@@ -34,7 +34,7 @@ pub use call::Told;
 pub use estimate::{Estimate, Estimated, Refusal, estimate};
 pub use exchange::{Ending, Exchange, Slots};
 pub use failure::Failure;
-pub use inspect::with_rules;
+pub use inspect::{WITH_GUARD, with_rules};
 pub use settle::Standing;
 pub use stream::Answering;
 
@@ -103,7 +103,7 @@ pub async fn walk(
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
         exchange.note(|record| record::asked(record, gateway, asked.model.as_deref()));
         let plan = plan(gateway, dialect, &asked)?;
-        let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
+        let inspected = inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
             exchange.note(|record| record::searched(record, summary));
         }

@@ -8,9 +8,10 @@ use crate::gateway::Gateway;
 use crate::http::error;
 use crate::identity::Principal;
 use actix_web::HttpRequest;
-use gateway_core::audit::{Attempt, Few, Named, Outcome, Pii, RequestId, RequestRecord, Time};
+use gateway_core::audit::{Attempt, Few, Injection, Named, Outcome, Pii, RequestId, RequestRecord, Time};
 use gateway_core::finding::Summary;
 use gateway_core::money::NanoUsd;
+use gateway_inspection::injection::{Judgement, Verdict};
 use gateway_wire::Attempt as Tried;
 use std::time::Duration;
 
@@ -70,6 +71,18 @@ pub(super) fn searched(record: &mut RequestRecord, summary: &Summary) {
     pii.withheld = u64::from(summary.withheld);
     pii.unscanned = summary.unscanned.values().map(|count| u64::from(*count)).sum();
     record.pii = pii;
+}
+
+/// What the guard said: the part first, then what was seen in it.
+pub(super) fn judged(record: &mut RequestRecord, judgement: &Judgement) {
+    let mut reasons = Few::default();
+    let words =
+        judgement.part.iter().filter(|_| judgement.verdict != Verdict::Pass).chain(&judgement.reasons);
+    for word in words {
+        reasons.push(Named::cleaned(word));
+    }
+    let verdict = Named::cleaned(judgement.verdict.word());
+    record.injection = Some(Injection { score: judgement.score, verdict, reasons });
 }
 
 /// Who was tried, and who answered.

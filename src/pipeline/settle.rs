@@ -80,7 +80,8 @@ pub struct Bill {
     lost: Vec<(Route, Charge)>,
     charged: Option<(Route, Charge)>,
     fallback: bool,
-    redacted: Vec<(Counter, i64)>,
+    /// What inspection found, by kind.
+    inspected: Vec<(Counter, i64)>,
 }
 
 struct Due {
@@ -113,11 +114,12 @@ impl Bill {
         self.due = None;
     }
 
-    pub(super) fn searched(&mut self, summary: Option<&Summary>) {
+    pub(super) fn searched(&mut self, summary: Option<&Summary>, flagged: bool) {
         let found = summary.into_iter().flat_map(|summary| &summary.by_type);
         let counts = found
             .map(|(kind, count)| (Counter::Redactions(kind.name().to_owned().into()), i64::from(*count)));
-        self.redacted = counts.collect();
+        let flagged = flagged.then_some((Counter::InjectionFlagged, 1));
+        self.inspected = counts.chain(flagged).collect();
     }
 
     /// What an attempt with this bound would take the reservation to, where it has to be raised.
@@ -224,7 +226,7 @@ impl Bill {
             Ending::Failed(_) | Ending::CutShort => tally.add(Counter::Errors, 1),
             Ending::Cancelled => {}
         }
-        tally.extend(self.redacted.iter().cloned());
+        tally.extend(self.inspected.iter().cloned());
         usage.push((route, tally));
         usage
     }

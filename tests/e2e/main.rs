@@ -19,6 +19,7 @@
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
 //! | [`records`] | one record of each request |
 //! | [`personal_data`] | personal data stays inside, and comes back |
+//! | [`guard`] | attacks on the model are seen, and refused where a team wants it |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
@@ -30,6 +31,7 @@ mod config;
 mod dialects;
 mod fallback;
 mod gateway;
+mod guard;
 mod identity;
 mod inputs;
 mod leaks;

@@ -15,7 +15,7 @@ async fn records(gateway: &Gateway) -> Vec<Value> {
 }
 
 /// The one record of a request, once it is there.
-async fn record(gateway: &Gateway, id: &str) -> Value {
+pub async fn record(gateway: &Gateway, id: &str) -> Value {
     eventually("the record", async || records(gateway).await.iter().any(|record| record["request_id"] == id))
         .await;
     let all = records(gateway).await;

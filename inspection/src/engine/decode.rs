@@ -9,9 +9,9 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use std::ops::Range;
 
 /// A text without its escapes.
-pub(super) struct Escaped {
+pub(crate) struct Escaped {
     pub text: String,
-    pub map: Map,
+    pub(super) map: Map,
 }
 
 /// The parts of a text around its escapes.
@@ -21,8 +21,15 @@ pub(super) fn regions(text: &str) -> Regions {
     regions
 }
 
+/// How many characters of a text are written as percent, entity or code: `\n`, `\"` and their like are not.
+pub(crate) fn escaped(text: &str) -> usize {
+    let mut count = 0;
+    escapes(text, |at, _| count += usize::from(at.len() > 2));
+    count
+}
+
 /// A text with its escapes undone.
-pub(super) fn unescape(text: &str) -> Escaped {
+pub(crate) fn unescape(text: &str) -> Escaped {
     let mut plain = String::with_capacity(text.len());
     let mut map = Map::default();
     let mut copied = 0;
@@ -146,7 +153,7 @@ const SHORTEST: usize = 12;
 const LONGEST: usize = 256 << 10;
 
 /// Calls `found` with each run of base64 that says a text, and the text.
-pub(super) fn base64_runs(text: &str, found: &mut dyn FnMut(Range<usize>, &str)) {
+pub(crate) fn base64_runs(text: &str, found: &mut dyn FnMut(Range<usize>, &str)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at + SHORTEST <= bytes.len() {

@@ -10,8 +10,8 @@
 //! | `decode` | percent, entities, `\u`, base64 |
 //! | [`patterns`] | what a configuration adds |
 
-mod decode;
-mod fold;
+pub(crate) mod decode;
+pub(crate) mod fold;
 mod offsets;
 pub mod patterns;
 mod regions;

@@ -15,6 +15,7 @@ mod audit;
 mod budgets;
 mod chat;
 mod errors;
+mod guard;
 mod headers;
 mod native;
 mod operations;
@@ -38,6 +39,7 @@ use utoipa::{Modify, OpenApi as _};
         native::complete,
         chat::chat_completions,
         redact::redact,
+        guard::guard,
         operations::models,
         operations::model,
         operations::providers_status,
