@@ -30,6 +30,7 @@ use gateway_core::ids::{ModelName, ProviderKind, UpstreamName};
 use gateway_core::ledger::{Ledger, LedgerError};
 use gateway_core::routing::{self, Router, RoutingMistake, ServedModel};
 use gateway_inspection::engine::{self, Engine};
+use gateway_inspection::injection::Guard;
 use gateway_inspection::presidio::Wanted;
 use gateway_inspection::redact::HashKey;
 use gateway_wire::Outbound;
@@ -88,6 +89,8 @@ pub enum StartError {
     Tls(String),
     #[error("cannot listen on {address} (GATEWAY_BIND): {source}")]
     Bind { address: SocketAddr, source: std::io::Error },
+    #[error("the built-in words of the injection guard can't be read: {0}")]
+    Guard(String),
     #[error("the patterns of [pii] do not make an engine: {0}")]
     Patterns(#[from] engine::Invalid),
     #[error(transparent)]
@@ -260,6 +263,7 @@ fn inspector(config: &Config, analyzer: Option<Analyzer>) -> Result<Inspector, S
     Ok(Inspector {
         engine: builtin.then(|| Engine::new(&config.pii.settings)).transpose()?,
         analyzer,
+        guard: Guard::built_in().map_err(StartError::Guard)?,
         hash_key: HashKey::new(key),
         scanner: Scanner::start(settings),
     })

@@ -16,6 +16,7 @@ use gateway_core::dice::Dice;
 use gateway_core::ids::ModelName;
 use gateway_core::routing::{Route, Router};
 use gateway_inspection::engine::Engine;
+use gateway_inspection::injection::Guard;
 use gateway_inspection::presidio::Wanted;
 use gateway_inspection::redact::HashKey;
 use gateway_wire::Outbound;
@@ -58,11 +59,12 @@ impl Gateway {
     }
 }
 
-/// What searches requests for personal data.
+/// What searches requests for personal data, and for orders to the model.
 pub struct Inspector {
     /// `None` where an analyzer alone searches.
     pub engine: Option<Engine>,
     pub analyzer: Option<Analyzer>,
+    pub guard: Guard,
     pub hash_key: HashKey,
     pub scanner: Scanner,
 }

@@ -81,7 +81,20 @@ impl Scanner {
         bytes: usize,
         search: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, ScanError> {
-        if bytes <= self.settings.in_place {
+        self.run_slower(bytes, 1, search).await
+    }
+
+    /// The same for a search that takes so many times as long: less of it is done in place.
+    ///
+    /// # Errors
+    /// As of [`Scanner::run`].
+    pub async fn run_slower<R: Send + 'static>(
+        &self,
+        bytes: usize,
+        times: usize,
+        search: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, ScanError> {
+        if bytes.saturating_mul(times) <= self.settings.in_place {
             return self.caught(search).ok_or(ScanError::Failed);
         }
         let held = self.hold(bytes).ok_or(ScanError::Overloaded)?;
@@ -190,6 +203,8 @@ mod tests {
             let on = || std::thread::current().id();
             assert_eq!(scanner.run(10, on).await, Ok(here));
             assert_ne!(scanner.run(11, on).await, Ok(here));
+            assert_eq!(scanner.run_slower(5, 2, on).await, Ok(here));
+            assert_ne!(scanner.run_slower(6, 2, on).await, Ok(here));
         });
     }
 

@@ -10,12 +10,14 @@
 //! | `placeholder`, `escape` | how placeholders and JSON strings are spelled |
 //! | [`recognizers`] | one file per kind |
 //! | [`redact`] | a request's values taken out |
+//! | [`injection`] | orders to a model where none belong |
 //! | [`presidio`] | what another engine is asked over the network, and what it answers |
 
 pub mod answer;
 pub mod context;
 pub mod engine;
 mod escape;
+pub mod injection;
 pub mod known;
 mod placeholder;
 pub mod presidio;

@@ -4,6 +4,7 @@
 //! Walked by hand rather than derived, because a derived reader stops at the first mistake.
 
 pub(super) mod audit;
+mod injection;
 mod pii;
 pub(super) mod teams;
 
@@ -17,6 +18,7 @@ use toml::de::{DeTable, DeValue};
 use super::mistakes::{Mistake, did_you_mean};
 use super::settings::{At, Settings};
 use audit::{AuditTable, SinkTable};
+pub(super) use injection::InjectionTable;
 #[cfg(test)]
 pub(super) use pii::PII_KEYS;
 pub(super) use pii::{PatternTable, PiiTable};
@@ -28,6 +30,7 @@ pub(super) struct Tables {
     pub upstreams: Vec<UpstreamTable>,
     pub models: Vec<ModelTable>,
     pub pii: PiiTable,
+    pub injection: InjectionTable,
     pub teams: Vec<TeamTable>,
     pub audit: AuditTable,
     pub sinks: Vec<SinkTable>,
@@ -66,7 +69,7 @@ pub(super) struct ModelTable {
     pub equivalents: Option<Vec<At<String>>>,
 }
 
-pub(super) const TABLES: [&str; 6] = ["upstreams", "models", "pii", "teams", "audit", "sinks"];
+pub(super) const TABLES: [&str; 7] = ["upstreams", "models", "pii", "injection", "teams", "audit", "sinks"];
 
 /// Tables that the design knows and this version does not serve: taken in silence, they would promise a
 /// limit that nobody keeps.
@@ -137,6 +140,7 @@ fn tables(settings: &mut Settings<'_>, file: &str, text: &str) -> Tables {
         tables.models.push(ModelTable { sound: table.sound && whole, ..table });
     }
     tables.pii = pii::pii(settings, &mut root);
+    tables.injection = injection::injection(settings, &mut root).unwrap_or_default();
     tables.teams = teams::teams(settings, &mut root);
     tables.audit = audit::audit(settings, &mut root);
     tables.sinks = audit::sinks(settings, &mut root);

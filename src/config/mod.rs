@@ -9,6 +9,7 @@
 //! | `settings` | readers of single values |
 //! | `secrets` | `env:NAME` and `file:PATH` looked up |
 //! | [`process`] | listener, log, deadlines |
+//! | [`injection`] | what becomes of requests that look like attacks |
 //! | [`pii`] | what is looked for in requests, and what becomes of it |
 //! | [`access`] | callers' keys as configured |
 //! | `door` | where a running gateway is reached, and with which key |
@@ -25,6 +26,7 @@ pub mod budgets;
 mod door;
 pub mod env;
 mod file;
+pub mod injection;
 pub mod mistakes;
 mod models;
 mod names;
@@ -44,6 +46,7 @@ pub use audit::{Audit, AuditPlace};
 pub use budgets::{BudgetStore, Budgets, TeamBudget};
 pub use door::AdminDoor;
 pub use env::Environment;
+pub use injection::Injection;
 pub use mistakes::{Mistake, Mistakes};
 pub use pii::{Engines, Pii};
 pub use process::{Calls, Listen, Log, LogFormat, TlsFiles, bind_address};
@@ -65,6 +68,7 @@ pub struct Config {
     pub metrics_open: bool,
     pub calls: Calls,
     pub pii: Pii,
+    pub injection: Injection,
     pub audit: Audit,
     pub budgets: Budgets,
     /// In the order of `PROVIDER_PRIORITY`; at least one.
@@ -97,6 +101,7 @@ impl Config {
             budgets: budgets::budgets(&mut settings, &tables.teams),
             calls: process::calls(&mut settings),
             pii: pii::pii(&mut settings, tables.pii, &tables.teams),
+            injection: injection::injection(&mut settings, &tables.injection, &tables.teams),
             upstreams: upstreams::upstreams(&mut settings, tables.upstreams, &catalog),
             models,
             not_yet: not_yet(environment),

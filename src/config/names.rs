@@ -71,7 +71,7 @@ pub(super) const NAMES: &[(&str, Effect)] = &[
     ("PII_ENGINE", Effect::Now),
     ("PII_HASH_KEY", Effect::Now),
     ("PRESIDIO_URL", Effect::Now),
-    ("INJECTION_ACTION", Effect::Later { off: Some("off") }),
+    ("INJECTION_ACTION", Effect::Now),
     ("DEFAULT_TEAM_DAILY_BUDGET_USD", Effect::Now),
     ("DEFAULT_TEAM_MONTHLY_BUDGET_USD", Effect::Now),
     ("DEFAULT_TEAM_REQUESTS_PER_MINUTE", Effect::Now),

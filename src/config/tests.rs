@@ -623,7 +623,7 @@ fn team_keys_may_lie_in_files() {
 fn later_settings_are_told_unless_they_ask_for_nothing() {
     let config = load(&[
         ("PII_REDACTION_ENABLED", "true"),
-        ("INJECTION_ACTION", "off"),
+        ("INJECTION_ACTION", "block"),
         ("OIDC_ISSUER", "https://login.example"),
         ("SIEM_TOKEN", ""),
     ]);

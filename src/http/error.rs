@@ -127,6 +127,7 @@ pub fn code(failure: &Failure) -> Code {
             Refused::Name { .. } | Refused::NotText => Code::InvalidField,
             Refused::Full(_) => Code::BodyTooLarge,
         },
+        Failure::Injected { .. } => Code::ContentBlocked,
         Failure::NotInspected => Code::InspectionUnavailable,
         Failure::Unrecordable => Code::AuditUnavailable,
         Failure::OverBudget(_) => Code::BudgetExceeded,
@@ -185,6 +186,9 @@ fn message(failure: &Failure) -> String {
         Failure::Malformed(malformed) => malformed.to_string(),
         Failure::Plan(error) => error.to_string(),
         Failure::KeptIn(refused) => refused.to_string(),
+        Failure::Injected { part } => {
+            format!("a part of the request ({part}) reads like an attack on the model: take it out")
+        }
         Failure::Unrecordable => {
             "the request could not be recorded, so it was not begun: try again, or tell the operator"
                 .to_owned()
@@ -264,6 +268,7 @@ fn field(failure: &Failure) -> Option<String> {
         Failure::KeptIn(Refused::Name { field, .. }) => Some((*field).to_owned()),
         Failure::KeptIn(Refused::Unscannable { media }) => Some(media.field().to_owned()),
         Failure::KeptIn(Refused::NotText) => Some("messages".to_owned()),
+        Failure::Injected { .. } => Some("messages".to_owned()),
         Failure::Refused { field } => field.map(str::to_owned),
         _ => None,
     }

@@ -13,6 +13,7 @@
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
 //! | [`redact`] | what would be taken out of a text |
+//! | [`guard`] | what the guard makes of a text |
 //! | `limits` | what is told of budgets and rate limits |
 //! | `respond` | headers and bodies of responses |
 
@@ -22,6 +23,7 @@ mod dashboard;
 pub mod error;
 pub mod estimate;
 pub mod events;
+pub mod guard;
 pub mod inference;
 mod limits;
 pub mod metrics;
@@ -74,7 +76,7 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 22] {
+fn endpoints() -> [Endpoint; 23] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/messages", inference::messages),
@@ -82,6 +84,7 @@ fn endpoints() -> [Endpoint; 22] {
         post("/v1/embeddings", inference::embeddings),
         post("/v1/complete", inference::complete),
         post("/v1/redact", redact::redact),
+        post("/v1/guard", guard::guard),
         post("/v1/estimate", estimate::answer),
         get("/v1/models", operations::models),
         get("/v1/models/{id:.+}", operations::model),
@@ -161,7 +164,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 22]> =
+static SERVED: LazyLock<[(&str, &str); 23]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -127,7 +127,7 @@ fn field(name: &str, problem: String) -> Failure {
     Failure::Malformed(Malformed::Field { field: name.to_owned(), problem: problem.into() })
 }
 
-fn malformed_json(body: &[u8], at: usize, problem: String) -> Failure {
+pub(super) fn malformed_json(body: &[u8], at: usize, problem: String) -> Failure {
     let before = &body[..at.min(body.len())];
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
     let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();

@@ -62,12 +62,12 @@ pub async fn estimate(
         return Err(Failure::Stopping);
     }
     let slot = gateway.slots.take().ok_or(Failure::Overloaded)?;
-    let exchange = Exchange::open(gateway, id.to_owned(), principal, slot, None);
+    let mut exchange = Exchange::open(gateway, id.to_owned(), principal, slot, None);
     receive::check_media_type(request.headers())?;
     let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
     let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
     let plan = plan(gateway, dialect, &asked)?;
-    inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
+    inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
     let (team, key) = (&exchange.principal.team, &exchange.principal.key_id);
     let budget = gateway.config.budgets.of(team);
     let key = Some((key.clone(), budget.key_rates));

@@ -31,6 +31,10 @@ pub enum Failure {
     Plan(PlanError),
     /// What was found in it, or could not be searched, does not go out.
     KeptIn(gateway_inspection::redact::Refused),
+    /// A part of it reads like orders to the model from somebody who has none to give.
+    Injected {
+        part: &'static str,
+    },
     /// The audit trail can't be written, so nothing is begun.
     Unrecordable,
     /// The search for personal data failed: nothing goes out unsearched.

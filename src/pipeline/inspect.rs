@@ -1,9 +1,10 @@
-//! What a model would read is searched for personal data and secrets, and they are taken out, before anything
-//! is spent or sent.
+//! What a model would read is searched, before anything is spent or sent: for orders to the model where none
+//! belong, and for personal data and secrets, which are taken out.
 
 use super::analyze::analyze;
 use super::exchange::Exchange;
 use super::failure::Failure;
+use super::record;
 use super::restore::Restoring;
 use crate::gateway::{Gateway, Inspector, Worker};
 use gateway_actors::scanner::ScanError;
@@ -12,6 +13,7 @@ use gateway_core::embedding::Embedding;
 use gateway_core::finding::{Finding, Summary};
 use gateway_core::ids::TeamId;
 use gateway_inspection::engine::Engine;
+use gateway_inspection::injection::{self, Action, Judgement, Verdict};
 use gateway_inspection::redact::policy::Policy;
 use gateway_inspection::redact::{self, Redacted, Refused, Rules};
 use gateway_inspection::restore::{Mode, Origins, Restorer};
@@ -73,31 +75,44 @@ impl Taken {
     }
 }
 
-/// Searches a request by its team's policy and takes out what it says, in place.
+/// How much longer a text takes with the guard than a search for personal data alone (docs/performance.md).
+pub const WITH_GUARD: usize = 4;
+
+/// Searches a request by its team's policy: an attack ends it here, and what it says is taken out, in place.
 pub(super) async fn inspect(
     gateway: &Arc<Gateway>,
     worker: &Worker,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     conversation: &mut Conversation,
 ) -> Result<Inspected, Failure> {
-    let team = &exchange.principal.team;
-    if !gateway.config.pii.policy(team).enabled {
+    let team = exchange.principal.team.clone();
+    let searched = gateway.config.pii.policy(&team).enabled;
+    let guarded = gateway.config.injection.policy(&team).action != Action::Off;
+    if !searched && !guarded {
         return Ok(Inspected::default());
     }
     let external = match &gateway.inspector.analyzer {
-        None => Vec::new(),
-        Some(analyzer) => {
+        Some(analyzer) if searched => {
             let texts = redact::texts(&conversation.leaves())?;
             analyze(gateway, worker, analyzer, &texts).await.ok_or(Failure::NotInspected)?
         }
+        _ => Vec::new(),
     };
     let json_output = !matches!(conversation.output, Output::Text);
     let bytes = usize::try_from(conversation.text_bytes()).unwrap_or(usize::MAX);
     let own = std::mem::take(conversation);
-    let (of, team) = (Arc::clone(gateway), team.clone());
-    let searched = gateway.inspector.scanner.run(bytes, move || search(&of, &team, own, &external)).await?;
-    let (own, redacted) = searched;
+    let of = Arc::clone(gateway);
+    let times = if guarded { WITH_GUARD } else { 1 };
+    let search = move || search(&of, &team, own, &external);
+    let (own, judgement, redacted) = gateway.inspector.scanner.run_slower(bytes, times, search).await?;
     *conversation = own;
+    if let Some(judgement) = &judgement {
+        exchange.note(|record| record::judged(record, judgement));
+        if let (Verdict::Block, Some(part)) = (judgement.verdict, judgement.part) {
+            return Err(Failure::Injected { part });
+        }
+    }
+    let Some(redacted) = redacted else { return Ok(Inspected::default()) };
     let Redacted { vault, origins, summary } = redacted?;
     let taken = (!vault.is_empty())
         .then(|| Arc::new(Taken { vault: Arc::new(vault.seal()), origins: Arc::new(origins) }));
@@ -151,15 +166,24 @@ fn search_each(
     (embedding, summary)
 }
 
+/// What a search gives back: the request, the guard's word, and what was taken out.
+type Searched = (Conversation, Option<Judgement>, Option<Result<Redacted, Refused>>);
+
 fn search(
     gateway: &Gateway,
     team: &TeamId,
     mut conversation: Conversation,
     external: &[Vec<Finding>],
-) -> (Conversation, Result<Redacted, Refused>) {
-    let redacted =
-        with_rules(gateway, team, |rules| redact::redact(&mut conversation.leaves(), rules, external));
-    (conversation, redacted)
+) -> Searched {
+    let policy = gateway.config.injection.policy(team);
+    let judgement = (policy.action != Action::Off)
+        .then(|| gateway.inspector.guard.judge(&injection::parts(&conversation.leaves()), policy));
+    let blocked = judgement.as_ref().is_some_and(|judgement| judgement.verdict == Verdict::Block);
+    let searched = gateway.config.pii.policy(team).enabled && !blocked;
+    let redacted = searched.then(|| {
+        with_rules(gateway, team, |rules| redact::redact(&mut conversation.leaves(), rules, external))
+    });
+    (conversation, judgement, redacted)
 }
 
 /// What searches by a team's rules.

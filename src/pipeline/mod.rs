@@ -45,7 +45,7 @@ pub use embed::embed;
 pub use estimate::{Estimate, Estimated, Refusal, estimate};
 pub use exchange::{Ending, Exchange, Slots};
 pub use failure::Failure;
-pub use inspect::with_rules;
+pub use inspect::{WITH_GUARD, with_rules};
 pub use settle::Standing;
 pub use stream::Answering;
 
@@ -112,7 +112,7 @@ pub async fn walk(
         });
         let plan = plan(gateway, dialect, &asked)?;
         admit::paused(gateway, &exchange)?;
-        let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
+        let inspected = inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
             exchange.note(|record| record::searched(record, summary));
         }

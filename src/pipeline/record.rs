@@ -9,10 +9,11 @@ use crate::gateway::Gateway;
 use crate::http::error;
 use crate::identity::Principal;
 use actix_web::HttpRequest;
-use gateway_core::audit::{Named, Outcome, Pii, RequestId, RequestRecord, Time};
+use gateway_core::audit::{Few, Injection, Named, Outcome, Pii, RequestId, RequestRecord, Time};
 use gateway_core::conversation::Text;
 use gateway_core::finding::{Action, Summary};
 use gateway_core::routing::{Route, Router};
+use gateway_inspection::injection::{Judgement, Verdict};
 use gateway_inspection::redact::Refused;
 use std::time::Duration;
 
@@ -63,6 +64,18 @@ pub(super) fn searched(record: &mut RequestRecord, summary: &Summary) {
     pii.withheld = u64::from(summary.withheld);
     pii.unscanned = summary.unscanned.values().map(|count| u64::from(*count)).sum();
     record.pii = pii;
+}
+
+/// What the guard said: the part first, then what was seen in it.
+pub(super) fn judged(record: &mut RequestRecord, judgement: &Judgement) {
+    let mut reasons = Few::default();
+    let words =
+        judgement.part.iter().filter(|_| judgement.verdict != Verdict::Pass).chain(&judgement.reasons);
+    for word in words {
+        reasons.push(Named::cleaned(word));
+    }
+    let verdict = Named::cleaned(judgement.verdict.word());
+    record.injection = Some(Injection { score: judgement.score, verdict, reasons });
 }
 
 /// With the answer it is known what was not given back.
@@ -118,6 +131,7 @@ fn outcome(failure: &Failure) -> Outcome {
         | Failure::Malformed(_)
         | Failure::Plan(_)
         | Failure::KeptIn(_)
+        | Failure::Injected { .. }
         | Failure::Unrecordable
         | Failure::NotInspected
         | Failure::OverBudget(_)

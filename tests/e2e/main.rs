@@ -35,6 +35,7 @@
 //! | [`records`], [`endings`] | one record of each request; what it says, whichever way it ended |
 //! | [`siem`] | the trail delivered to a SIEM, be it away, be the gateway killed |
 //! | [`personal_data`] | personal data stays inside, and comes back |
+//! | [`guard`] | attacks on the model are seen, and refused where a team wants it |
 //! | [`leaks`] | no secret and no prompt text in logs or errors |
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
@@ -56,6 +57,7 @@ mod exposition;
 mod fallback;
 mod full_disk;
 mod gateway;
+mod guard;
 mod identity;
 mod inputs;
 mod leaks;

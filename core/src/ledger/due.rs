@@ -44,6 +44,11 @@ fn usage(record: &RequestRecord, settlement: &Settlement) -> Vec<(Route, Tally)>
                 tally.add(Counter::Errors, 1);
             }
         }
+        match record.injection.as_ref().map(|injection| injection.verdict.as_str()) {
+            Some("flag") => tally.add(Counter::InjectionFlagged, 1),
+            Some("block") => tally.add(Counter::InjectionBlocked, 1),
+            _ => {}
+        }
         let found = record.pii.by_type.iter();
         tally.extend(found.map(|(kind, count)| {
             (Counter::Redactions(kind.as_str().to_owned().into()), i64::try_from(*count).unwrap_or(i64::MAX))

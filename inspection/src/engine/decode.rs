@@ -5,9 +5,9 @@ use super::regions::Regions;
 use std::ops::Range;
 
 /// A text without its escapes.
-pub(super) struct Escaped {
+pub(crate) struct Escaped {
     pub text: String,
-    pub map: Map,
+    pub(super) map: Map,
 }
 
 /// The parts of a text around its escapes.
@@ -17,8 +17,15 @@ pub(super) fn regions(text: &str) -> Regions {
     regions
 }
 
+/// How many characters of a text are written as percent, entity or code: `\n`, `\"` and their like are not.
+pub(crate) fn escaped(text: &str) -> usize {
+    let mut count = 0;
+    escapes(text, |at, _| count += usize::from(at.len() > 2));
+    count
+}
+
 /// A text with its escapes undone.
-pub(super) fn unescape(text: &str) -> Escaped {
+pub(crate) fn unescape(text: &str) -> Escaped {
     let mut plain = String::with_capacity(text.len());
     let mut map = Map::default();
     let mut copied = 0;

@@ -46,7 +46,7 @@ pub(super) fn fold(text: &str) -> Folded {
 }
 
 /// Appends what a character reads as. False where that is the character itself.
-fn character_folds(character: char, out: &mut String) -> bool {
+pub(crate) fn character_folds(character: char, out: &mut String) -> bool {
     if is_unseen(character) {
         return true;
     }

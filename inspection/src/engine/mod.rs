@@ -11,12 +11,12 @@
 //! | `runs` | base64, hexadecimal |
 //! | [`patterns`] | what a configuration adds |
 
-mod decode;
-mod fold;
+pub(crate) mod decode;
+pub(crate) mod fold;
 mod offsets;
 pub mod patterns;
 mod regions;
-mod runs;
+pub(crate) mod runs;
 pub(crate) mod triggers;
 mod walk;
 

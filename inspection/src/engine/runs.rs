@@ -13,7 +13,7 @@ const LONGEST: usize = 256 << 10;
 const LINE: usize = 20;
 
 /// Calls `found` with each run that says a text, and the text.
-pub(super) fn encoded_runs(text: &str, found: &mut dyn FnMut(Range<usize>, &str)) {
+pub(crate) fn encoded_runs(text: &str, found: &mut dyn FnMut(Range<usize>, &str)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at + SHORTEST <= bytes.len() {

@@ -4,21 +4,21 @@ use std::ops::Range;
 
 /// What stands in a document. Ranges of strings and keys leave their quotes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     Key(Range<usize>),
     String(Range<usize>),
     Number(Range<usize>),
 }
 
 /// Whether `text` is one JSON object or array, and nothing else but white space.
-pub(super) fn is_document(text: &str) -> bool {
+pub(crate) fn is_document(text: &str) -> bool {
     let opens = text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first();
     matches!(opens, Some(b'{' | b'[')) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Calls `found` with each token of a valid document, in order. What is not valid may be told in part, but
 /// nothing panics.
-pub(super) fn tokens(json: &[u8], mut found: impl FnMut(Token)) {
+pub(crate) fn tokens(json: &[u8], mut found: impl FnMut(Token)) {
     let mut at = 0;
     while let Some(byte) = json.get(at) {
         match byte {

@@ -12,7 +12,7 @@
 //! | `write` | replacements put in place |
 //! | `json` | what stands in a document |
 
-mod json;
+pub(crate) mod json;
 mod marks;
 pub mod policy;
 mod view;

@@ -1,5 +1,6 @@
 //! `[teams.ID]` as it was written.
 
+use super::injection::{self, InjectionTable};
 use super::pii::{self, PiiTable};
 use super::{At, Section, Settings};
 
@@ -7,6 +8,7 @@ use super::{At, Section, Settings};
 pub(in crate::config) struct TeamTable {
     pub name: At<String>,
     pub pii: Option<PiiTable>,
+    pub injection: Option<InjectionTable>,
     pub daily: Option<At<String>>,
     pub monthly: Option<At<String>>,
     pub rates: RatesTable,
@@ -23,13 +25,14 @@ pub(in crate::config) struct RatesTable {
 }
 
 /// Beside the tables `pii` and `per_key`.
-pub(in crate::config) const TEAM_KEYS: [&str; 7] = [
+pub(in crate::config) const TEAM_KEYS: [&str; 8] = [
     "daily_limit_usd",
     "monthly_limit_usd",
     "requests_per_minute",
     "tokens_per_minute",
     "max_parallel",
     "pii",
+    "injection",
     "per_key",
 ];
 
@@ -47,6 +50,7 @@ pub(super) fn teams(settings: &mut Settings<'_>, root: &mut Section<'_>) -> Vec<
         let table = TeamTable {
             name: section.name.clone(),
             pii: pii::of_team(settings, &mut section),
+            injection: injection::injection(settings, &mut section),
             daily: section.usd(settings, "daily_limit_usd"),
             monthly: section.usd(settings, "monthly_limit_usd"),
             rates: rates(settings, &mut section),

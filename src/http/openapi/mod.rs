@@ -18,6 +18,7 @@ mod budgets;
 mod chat;
 mod embeddings;
 mod errors;
+mod guard;
 mod headers;
 mod messages;
 mod native;
@@ -45,6 +46,7 @@ use utoipa::{Modify, OpenApi as _};
         messages::count_tokens,
         embeddings::embeddings,
         redact::redact,
+        guard::guard,
         operations::models,
         operations::model,
         operations::providers_status,

@@ -1,0 +1,87 @@
+//! Writings that are tried: shifted and mirrored alphabets, text written backwards, digits for letters. A line
+//! is read so only where it then has the common words that it lacks as it stands.
+
+use super::common::Common;
+
+/// Bytes of a line that is tried.
+const LONGEST: usize = 600;
+
+/// A text with such lines read. `None` where there are none.
+pub fn deciphered(text: &str, common: &Common) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut changed = false;
+    for line in text.split_inclusive('\n') {
+        for part in line.split_inclusive(": ") {
+            match suspicious(part, common).then(|| best(part, common)).flatten() {
+                Some(plain) => {
+                    out.push_str(&plain);
+                    changed = true;
+                }
+                None => out.push_str(part),
+            }
+        }
+    }
+    changed.then_some(out)
+}
+
+/// A line of words, of which hardly any is common.
+fn suspicious(part: &str, common: &Common) -> bool {
+    if part.len() < 16 || part.len() > LONGEST {
+        return false;
+    }
+    let blanks = part.trim().bytes().filter(|byte| *byte == b' ').count();
+    let letters = part.bytes().filter(u8::is_ascii_alphanumeric).count();
+    blanks >= 2 && letters * 10 >= part.len() * 6 && common.share(part) <= 20
+}
+
+fn best(part: &str, common: &Common) -> Option<String> {
+    let mut best = (common.share(part) + 25, None);
+    let mut try_one = |plain: String| {
+        let share = common.share(&plain);
+        if share > best.0 {
+            best = (share, Some(plain));
+        }
+    };
+    for shift in 1..26 {
+        try_one(part.chars().map(|c| shifted(c, shift)).collect());
+    }
+    try_one(part.chars().map(mirrored).collect());
+    let backwards: String = part.trim_end().chars().rev().collect();
+    try_one(backwards.chars().map(|c| shifted(c, 13)).collect());
+    try_one(backwards);
+    try_one(part.split(' ').map(|word| word.chars().rev().collect::<String>()).collect::<Vec<_>>().join(" "));
+    try_one(part.chars().map(|c| lettered(c, 'i')).collect());
+    try_one(part.chars().map(|c| lettered(c, 'l')).collect());
+    best.1
+}
+
+fn shifted(character: char, by: u8) -> char {
+    match u8::try_from(character) {
+        Ok(byte @ b'a'..=b'z') => char::from((byte - b'a' + by) % 26 + b'a'),
+        Ok(byte @ b'A'..=b'Z') => char::from((byte - b'A' + by) % 26 + b'A'),
+        _ => character,
+    }
+}
+
+fn mirrored(character: char) -> char {
+    match u8::try_from(character) {
+        Ok(byte @ b'a'..=b'z') => char::from(b'z' - (byte - b'a')),
+        Ok(byte @ b'A'..=b'Z') => char::from(b'Z' - (byte - b'A')),
+        _ => character,
+    }
+}
+
+fn lettered(character: char, one: char) -> char {
+    match character {
+        '0' => 'o',
+        '1' | '!' | '|' => one,
+        '3' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '6' => 'g',
+        '7' | '+' => 't',
+        '8' => 'b',
+        '9' => 'g',
+        other => other,
+    }
+}
