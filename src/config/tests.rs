@@ -157,6 +157,16 @@ fn each_mistake_of_the_environment_has_its_message() {
              rediss+cluster://: write redis://HOST:6379, for one",
         ),
         (
+            &[("BUDGET_ALERT_WEBHOOK_URL", "http://chat.example/marker")],
+            "BUDGET_ALERT_WEBHOOK_URL: would send the key unencrypted over a public network: write https://, or set \
+             GATEWAY_ALLOW_PLAIN_HTTP=true where the way is safe",
+        ),
+        (
+            &[("BUDGET_ALERT_WEBHOOK_URL", "marker")],
+            "BUDGET_ALERT_WEBHOOK_URL: is not a URL: write https://HOST, with a port and a path where the server has them",
+        ),
+        (&[("METRICS_OPEN", "yes")], "METRICS_OPEN: \"yes\" is neither true nor false: write true or false"),
+        (
             &[("BUDGET_STORE_WAIT_REPLICAS", "1")],
             "BUDGET_STORE_WAIT_REPLICAS: is set, but REDIS_URL is not: set both, or take it out: a lone gateway has no \
              replicas",
@@ -676,6 +686,7 @@ fn debug_shows_no_secret() {
         ("SIEM_WEBHOOK_URL", "https://siem.example/hook/marker?token=marker"),
         ("SIEM_TOKEN", "marker-of-a-siem"),
         ("REDIS_URL", "redis://user:marker@redis.example:6379"),
+        ("BUDGET_ALERT_WEBHOOK_URL", "https://chat.example/hooks/marker"),
     ];
     let environment = environment(&more);
     let config = Config::load(&environment, None).unwrap();
