@@ -4,15 +4,19 @@
 use crate::budget::House;
 use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
-use crate::http;
+use crate::http::{self, events::Listeners};
 use crate::identity::Keys;
+use crate::metrics::Metrics;
+use crate::metrics::places::Places;
 use crate::pipeline::Slots;
 use crate::state;
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use gateway_actors::alerts::{Alerts, Told};
 use gateway_actors::audit::disk::RealDisk;
+use gateway_actors::audit::sinks::SinkError;
 use gateway_actors::audit::{self, Audit};
 use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, Settlements, store};
 use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
@@ -37,6 +41,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -77,6 +82,8 @@ pub enum StartError {
     Allowance { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Audit(#[from] audit::StartError),
+    #[error("BUDGET_ALERT_WEBHOOK_URL: {0}")]
+    Alerts(#[source] SinkError),
     #[error("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY do not make a TLS server: {0}")]
     Tls(String),
     #[error("cannot listen on {address} (GATEWAY_BIND): {source}")]
@@ -143,14 +150,20 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         .collect::<Result<_, _>>()?;
     let analyzer = start_analyzer(&config, &control, &clock, &dice)?;
     let replica = format!("{:08x}", dice.roll() >> 32);
-    let audit = start_audit(&config, &replica, &clock, &dice)?;
+    let keys = Keys::from_config(&config.access);
+    let metrics = metrics(&config, &keys, &router, &clock);
+    let audit = start_audit(&config, &replica, &clock, &dice)?.observed_by(metrics.clone());
     let settlements = Settlements::default();
     let ledger = open_ledger(&config, &control, &clock).await?;
+    let alerts = start_alerts(&config, &metrics, &control, &clock)?;
     let house = House {
         budgets: config.budgets.clone(),
         audit: audit.clone(),
         settlements: settlements.clone(),
         replica: Named::cleaned(&replica),
+        metrics: Arc::clone(&metrics),
+        alerts: alerts.clone(),
+        clock: Arc::clone(&clock),
     };
     let books = Arbiter::new();
     let budget = start_budget(ledger, house, &config, [&control, &books], (&clock, &dice))?;
@@ -158,13 +171,17 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         audit,
         budget,
         settlements,
-        keys: Keys::from_config(&config.access),
+        metrics,
+        alerts,
+        keys,
         router,
         embeddings,
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
         shutdown: Arc::new(Shutdown::default()),
+        listeners: Listeners::default(),
+        started: clock.unix(),
         replica,
         clock,
         dice,
@@ -173,6 +190,28 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     let tasks = Tasks::default();
     let (server, addresses) = listen(&gateway, &tasks)?;
     Ok(Serving { addresses, gateway, server, arbiters: [control, books], tasks })
+}
+
+/// Where thresholds of budgets are told, if somewhere.
+fn start_alerts(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    control: &Arbiter,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Alerts>, StartError> {
+    let Some(url) = &config.budgets.alert_url else { return Ok(None) };
+    let metrics = Arc::clone(metrics);
+    let told: Told = Arc::new(move |fate| metrics.delivery(fate));
+    let url = url.expose_secret().to_owned();
+    let alerts = Alerts::start(url, &control.handle(), Arc::clone(clock), told);
+    alerts.map(Some).map_err(StartError::Alerts)
+}
+
+/// Labels are the names that the configuration knows.
+fn metrics(config: &Config, keys: &Keys, router: &Router, clock: &Arc<dyn Clock>) -> Arc<Metrics> {
+    let teams: BTreeSet<_> = config.budgets.teams.keys().chain(keys.teams()).collect();
+    let places = Places::new(teams, router.models().map(|route| &**route));
+    Arc::new(Metrics::new(places, clock.unix()))
 }
 
 /// The analyzer's own gate, breaker and actor: it is one more thing that can fail.
@@ -415,6 +454,11 @@ fn tls(files: &config::TlsFiles) -> Result<rustls::ServerConfig, StartError> {
 }
 
 impl Serving {
+    /// For what runs beside the server until it stops: tasks are waited for.
+    pub fn parts(&self) -> (Data<Gateway>, Tasks) {
+        (self.gateway.clone(), self.tasks.clone())
+    }
+
     /// Serves until SIGTERM or SIGINT, then leaves in order: new work is refused, open exchanges have their
     /// grace, then streams end with an error event, connections close, and actors hear what is queued.
     pub async fn until_stopped(self) -> Result<(), StartError> {
@@ -460,6 +504,11 @@ async fn stop(gateway: &Gateway, handle: &ServerHandle, tasks: &Tasks) {
     }
     if let Err(error) = gateway.budget.drain(CLOSING).await {
         log::error!("the budgets' actor did not end: {error}");
+    }
+    if let Some(alerts) = &gateway.alerts
+        && let Err(waiting) = alerts.drain(CLOSING).await
+    {
+        log::error!(waiting; "alerts of budgets were left behind");
     }
     if let Err(error) = gateway.audit.drain(CLOSING).await {
         log::error!("the audit trail's actor did not end: {error}");

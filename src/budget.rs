@@ -2,13 +2,17 @@
 //! what nobody ended.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Budgets;
+use crate::metrics::Metrics;
+use gateway_actors::alerts::{Alerts, Notice};
 use gateway_actors::audit::Audit;
 use gateway_actors::budget::{Neighbours, Settlements, Unclosed};
 use gateway_core::audit::settlement::{Settlement, Share};
 use gateway_core::audit::{Attempt, Few, Named, Outcome, Record, RecordedBy, RequestId, RequestRecord, Time};
+use gateway_core::clock::Clock;
 use gateway_core::ids::TeamId;
 use gateway_core::ledger::{Alert, Interrupted, Limits, Pending, Rates, ReservationId, Window};
 
@@ -18,6 +22,10 @@ pub struct House {
     pub audit: Audit,
     pub settlements: Settlements,
     pub replica: Named,
+    pub metrics: Arc<Metrics>,
+    /// Where thresholds are told, if anywhere.
+    pub alerts: Option<Alerts>,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Neighbours for House {
@@ -30,6 +38,11 @@ impl Neighbours for House {
     }
 
     fn alert(&self, team: &TeamId, alert: &Alert) {
+        self.metrics.alerted(team.as_str(), alert);
+        if let Some(alerts) = &self.alerts {
+            let time = Time::from(self.clock.unix());
+            alerts.push(Notice { team: team.clone(), alert: *alert, replica: self.replica.clone(), time });
+        }
         let Alert { window, percent, spent, limit } = alert;
         let window = match window {
             Window::Day(_) => "day",

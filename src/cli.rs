@@ -26,7 +26,11 @@ enum Command {
     /// Serve callers (the default).
     Serve,
     /// Serve on simulated providers: no account and no key needed.
-    Demo,
+    Demo {
+        /// Callers of its own, so that the dashboard has something to show.
+        #[arg(long)]
+        traffic: bool,
+    },
     /// Check the configuration, list every mistake, open no port.
     Check,
     /// Check, read or export the audit trail.
@@ -41,7 +45,10 @@ pub fn run() -> ExitCode {
     let file = arguments.config.as_deref();
     let result = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(&environment, file),
-        Command::Demo => demo::run(environment, file),
+        Command::Demo { traffic } => {
+            let traffic = if traffic { demo::Traffic::Simulated } else { demo::Traffic::Own };
+            demo::run(environment, file, traffic)
+        }
         Command::Check => check(&environment, file),
         Command::Audit(command) => audit::run(command, &environment),
     };

@@ -1,8 +1,11 @@
 //! The parts that every request uses, joined once by `assembly`.
 
 use crate::config::Config;
+use crate::http::events::Listeners;
 use crate::identity::Keys;
+use crate::metrics::Metrics;
 use crate::pipeline::Slots;
+use gateway_actors::alerts::Alerts;
 use gateway_actors::audit::Audit;
 use gateway_actors::budget::{Budget, Settlements};
 use gateway_actors::provider::{Client, Provider};
@@ -18,6 +21,7 @@ use gateway_inspection::redact::HashKey;
 use gateway_wire::Outbound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// One per process.
@@ -34,9 +38,15 @@ pub struct Gateway {
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,
+    pub metrics: Arc<Metrics>,
+    pub alerts: Option<Alerts>,
     pub shutdown: Arc<Shutdown>,
+    /// Who listens to `/v1/events`.
+    pub listeners: Listeners,
     pub clock: Arc<dyn Clock>,
     pub dice: Arc<dyn Dice>,
+    /// Since the Unix epoch.
+    pub started: Duration,
     /// Told apart in status answers where several replicas stand behind one address.
     pub replica: String,
 }

@@ -11,6 +11,7 @@
 //! | [`guards`] | which guard covers which endpoint |
 //! | [`identity`] | who calls |
 //! | [`config`] | what was configured |
+//! | [`metrics`] | what operators measure |
 //! | [`state`] | what is kept in the state directory |
 //! | [`logging`] | how lines are written |
 //! | [`demo`] | the gateway on simulated upstreams |
@@ -25,5 +26,6 @@ pub mod guards;
 pub mod http;
 pub mod identity;
 pub mod logging;
+pub mod metrics;
 pub mod pipeline;
 pub mod state;

@@ -103,13 +103,21 @@ pub(super) fn audit(
     }
 }
 
+fn plain_http(settings: &Settings<'_>) -> PlainHttp {
+    let anywhere = settings.text("GATEWAY_ALLOW_PLAIN_HTTP") == Some("true");
+    if anywhere { PlainHttp::Anywhere } else { PlainHttp::Private }
+}
+
+/// A webhook's address, looked up where it is a reference.
+pub(super) fn webhook_url(settings: &mut Settings<'_>, raw: &At<String>) -> Option<Url> {
+    let raw = address(settings, raw)?;
+    let checked = server_url(&raw, plain_http(settings));
+    settings.keep(checked)
+}
+
 /// The one of the environment, then the file's.
 fn all_sinks(settings: &mut Settings<'_>, tables: Vec<SinkTable>) -> Vec<SinkSettings> {
-    let plain = if settings.text("GATEWAY_ALLOW_PLAIN_HTTP") == Some("true") {
-        PlainHttp::Anywhere
-    } else {
-        PlainHttp::Private
-    };
+    let plain = plain_http(settings);
     let of_environment = SinkTable {
         place: "SIEM_WEBHOOK_URL".to_owned(),
         name: None,

@@ -8,8 +8,9 @@ use gateway_actors::budget::store::Target;
 use gateway_core::ids::TeamId;
 use gateway_core::ledger::{Limit, Limits, MOST, MOST_PER_MINUTE, Rates};
 use gateway_core::money::NanoUsd;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
+use super::audit;
 use super::file::{RatesTable, TeamTable};
 use super::mistakes::{Mistake, shown};
 use super::settings::{At, Range, Settings};
@@ -27,6 +28,8 @@ pub struct Budgets {
     pub store: BudgetStore,
     /// While the store is away, serve from a local allowance.
     pub serve_without_store: bool,
+    /// Where thresholds are told; many a webhook's address is its key.
+    pub alert_url: Option<SecretString>,
 }
 
 /// `[teams.ID]`, with the defaults where it is silent.
@@ -81,7 +84,14 @@ pub(super) fn budgets(settings: &mut Settings<'_>, tables: &[TeamTable]) -> Budg
         teams,
         store: store(settings),
         serve_without_store: settings.choice("BUDGET_STORE_FAILURE", &[("deny", false), ("allow", true)]),
+        alert_url: alert_url(settings),
     }
+}
+
+fn alert_url(settings: &mut Settings<'_>) -> Option<SecretString> {
+    let raw = settings.at("BUDGET_ALERT_WEBHOOK_URL")?;
+    let url = audit::webhook_url(settings, &raw)?;
+    Some(SecretString::from(String::from(url)))
 }
 
 fn team_id(settings: &mut Settings<'_>, name: &At<String>) -> Option<TeamId> {

@@ -58,6 +58,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     pub log: Log,
     pub access: Access,
+    /// `METRICS_OPEN`: metrics are told to who shows no key.
+    pub metrics_open: bool,
     pub calls: Calls,
     pub pii: Pii,
     pub audit: Audit,
@@ -88,6 +90,7 @@ impl Config {
             state_dir,
             log: process::log(&mut settings),
             access: access::access(&mut settings, &listen),
+            metrics_open: settings.flag("METRICS_OPEN"),
             budgets: budgets::budgets(&mut settings, &tables.teams),
             calls: process::calls(&mut settings),
             pii: pii::pii(&mut settings, tables.pii, &tables.teams),

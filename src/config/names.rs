@@ -31,6 +31,7 @@ pub(super) const NAMES: &[(&str, Effect)] = &[
     ("GATEWAY_SHUTDOWN_GRACE_S", Effect::Now),
     ("GATEWAY_TLS_CERT", Effect::Now),
     ("GATEWAY_TLS_KEY", Effect::Now),
+    ("METRICS_OPEN", Effect::Now),
     ("LOG_FORMAT", Effect::Now),
     ("RUST_LOG", Effect::Now),
     ("ANTHROPIC_API_KEY", Effect::Now),
@@ -79,12 +80,12 @@ pub(super) const NAMES: &[(&str, Effect)] = &[
     ("REDIS_URL", Effect::Now),
     ("BUDGET_STORE_FAILURE", Effect::Now),
     ("BUDGET_STORE_WAIT_REPLICAS", Effect::Now),
+    ("BUDGET_ALERT_WEBHOOK_URL", Effect::Now),
     ("LEDGER_SYNC", Effect::Now),
     ("OIDC_ISSUER", LATER),
     ("OIDC_AUDIENCE", LATER),
     ("OIDC_TEAM_CLAIM", LATER),
     ("OIDC_ADMIN_ROLE", LATER),
-    ("METRICS_OPEN", Effect::Later { off: Some("false") }),
 ];
 
 /// Kubernetes and Docker put these beside every container whose neighbour is a service named

@@ -625,7 +625,6 @@ fn later_settings_are_told_unless_they_ask_for_nothing() {
         ("PII_REDACTION_ENABLED", "true"),
         ("INJECTION_ACTION", "off"),
         ("OIDC_ISSUER", "https://login.example"),
-        ("METRICS_OPEN", "false"),
         ("SIEM_TOKEN", ""),
     ]);
     assert_eq!(config.unwrap().not_yet, ["OIDC_ISSUER"]);

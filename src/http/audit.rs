@@ -1,4 +1,5 @@
-//! `GET /v1/audit/recent`: the newest records of the audit trail, page by page.
+//! `GET /v1/audit/recent`: the newest records of the audit trail, page by page. `GET /v1/audit/status`: how the
+//! trail and its deliveries are.
 
 use super::{refusal, respond};
 use crate::gateway::Gateway;
@@ -7,11 +8,13 @@ use crate::pipeline::{Failure, identify};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, NaiveDate};
-use gateway_actors::audit::{Page, Place, Query, StatusFilter};
+use gateway_actors::audit::sinks::SinkStatus;
+use gateway_actors::audit::{Page, Place, Query, Status, StatusFilter};
 use gateway_core::audit::{Named, Time};
 use gateway_core::ids::TeamId;
 use gateway_wire::Malformed;
 use gateway_wire::native::Native;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -33,6 +36,60 @@ pub async fn recent(request: HttpRequest, gateway: Data<Gateway>) -> HttpRespons
             refusal(&gateway, &Native, &Failure::Overloaded)
         }
     }
+}
+
+/// Administrators and auditors: how the trail is written, and how far each sink lags behind.
+pub async fn status(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    let principal = identify(&gateway, request.headers(), Scopes::default());
+    let reads_all =
+        |known: &Principal| known.scopes.allow(Scopes::ADMIN) || known.scopes.allow(Scopes::AUDIT);
+    match principal.and_then(|known| reads_all(&known).then_some(()).ok_or(Failure::Forbidden)) {
+        Ok(()) => {}
+        Err(failure) => return refusal(&gateway, &Native, &failure),
+    }
+    // It lists a folder.
+    let audit = gateway.audit.clone();
+    match actix_web::web::block(move || audit.status()).await {
+        Ok(status) => respond::json(&gateway, HttpResponse::Ok(), &trail(&status)),
+        Err(error) => {
+            log::error!("the audit trail can't be looked at: {error}");
+            refusal(&gateway, &Native, &Failure::Overloaded)
+        }
+    }
+}
+
+fn trail(status: &Status) -> Value {
+    json!({
+        "unwritable": status.unwritable.map(|unwritable| json!({
+            "reason": unwritable.reason.word(),
+            "since": unwritable.since,
+        })),
+        "last_seq": status.head.seq,
+        "synced_seq": status.synced_seq,
+        "first_seq": status.first_seq,
+        "last_sync": status.last_sync,
+        "queued": status.queued,
+        "dropped": status.dropped,
+        "segments": status.segments,
+        "bytes": status.bytes,
+        "sinks": status.sinks.iter().map(sink).collect::<Vec<_>>(),
+    })
+}
+
+fn sink(status: &SinkStatus) -> Value {
+    json!({
+        "name": status.name,
+        "kind": status.kind.word(),
+        "state": status.state.word(),
+        "lag": status.lag,
+        "delivered": status.delivered,
+        "dead_letters": status.dead_letters,
+        "lost": status.lost,
+        "failures_in_a_row": status.failures_in_a_row,
+        "last_error": status.last_error,
+        "last_delivered": status.last_delivered,
+        "restarts": status.restarts,
+    })
 }
 
 /// Records as they stand in the trail: a number that is read and written anew would lose its decimals.

@@ -5,8 +5,11 @@
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
 //! | [`audit`] | the newest audit records |
+//! | [`metrics`] | what Prometheus reads |
 //! | [`budgets`], [`usage`], [`estimate`] | what teams may spend, what they used, what a request would cost |
 //! | [`pages`] | the description of the API and its page, offline |
+//! | [`events`] | what changes, told as it changes |
+//! | `dashboard` | the operators' page |
 //! | `openapi` | what that description says |
 //! | [`error`] | the one mapping of failures to status, code and words |
 //! | [`redact`] | what would be taken out of a text |
@@ -15,10 +18,13 @@
 
 pub mod audit;
 pub mod budgets;
+mod dashboard;
 pub mod error;
 pub mod estimate;
+pub mod events;
 pub mod inference;
 mod limits;
+pub mod metrics;
 mod openapi;
 pub mod operations;
 pub mod pages;
@@ -54,7 +60,7 @@ pub fn routes(config: &mut ServiceConfig, built_in_keys: bool) {
         .route("/health", guarded(web::head().to(operations::health)))
         .route("/health/live", guarded(web::head().to(operations::live)))
         .route("/health/ready", guarded(web::head().to(operations::ready)));
-    for (path, route) in pages::routes() {
+    for (path, route) in pages::routes().into_iter().chain(dashboard::routes()) {
         config.route(&path, guarded(route));
     }
     config.default_service(web::to(nothing_here));
@@ -68,7 +74,7 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 19] {
+fn endpoints() -> [Endpoint; 22] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/messages", inference::messages),
@@ -80,7 +86,9 @@ fn endpoints() -> [Endpoint; 19] {
         get("/v1/models", operations::models),
         get("/v1/models/{id:.+}", operations::model),
         get("/v1/providers/status", operations::providers_status),
+        get("/v1/events", events::events),
         get("/v1/audit/recent", audit::recent),
+        get("/v1/audit/status", audit::status),
         get("/v1/budget/{team}", budgets::one),
         Endpoint { path: "/v1/budget/{team}", method: "PUT", route: web::put().to(budgets::put) },
         Endpoint { path: "/v1/budget/{team}", method: "DELETE", route: web::delete().to(budgets::delete) },
@@ -89,6 +97,7 @@ fn endpoints() -> [Endpoint; 19] {
         get("/health", operations::health),
         get("/health/live", operations::live),
         get("/health/ready", operations::ready),
+        get("/metrics", metrics::metrics),
     ]
 }
 
@@ -152,7 +161,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 19]> =
+static SERVED: LazyLock<[(&str, &str); 22]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

@@ -7,7 +7,7 @@ use crate::pipeline::{Failure, identify};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, SecondsFormat, Utc};
-use gateway_actors::provider::Status;
+use gateway_actors::provider::{Move, Status};
 use gateway_actors::supervision::Vitals;
 use gateway_core::fault::Fault;
 use gateway_wire::native::Native;
@@ -21,6 +21,11 @@ pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> H
     if let Err(failure) = identify(&gateway, request.headers(), Scopes::INFER) {
         return refusal(&gateway, &Native, &failure);
     }
+    respond::json(&gateway, HttpResponse::Ok(), &providers(&gateway))
+}
+
+/// The body of that answer.
+pub(super) fn providers(gateway: &Gateway) -> Value {
     let statuses: Vec<Status> = gateway.upstreams.iter().map(|upstream| upstream.provider.status()).collect();
     let mut models: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for route in gateway.routes() {
@@ -34,11 +39,8 @@ pub async fn providers_status(request: HttpRequest, gateway: Data<Gateway>) -> H
     let analyzer = gateway.inspector.analyzer.as_ref().map(|analyzer| analyzer.provider.status().actor);
     let of_providers = statuses.iter().map(|status| &status.actor);
     let actors: Vec<Value> = of_providers.chain(&others).chain(&analyzer).map(actor).collect();
-    respond::json(
-        &gateway,
-        HttpResponse::Ok(),
-        &json!({ "replica": gateway.replica, "providers": providers, "actors": actors }),
-    )
+    let started = time(gateway.started);
+    json!({ "replica": gateway.replica, "started_at": started, "providers": providers, "actors": actors })
 }
 
 fn provider(status: &Status, models: &[&str]) -> Value {
@@ -58,6 +60,15 @@ fn provider(status: &Status, models: &[&str]) -> Value {
         "mailbox": status.actor.queue,
         "restarts": status.actor.restarts,
         "models": models,
+        "changes": status.moves.iter().map(change).collect::<Vec<_>>(),
+    })
+}
+
+fn change(moved: &Move) -> Value {
+    json!({
+        "at": time(moved.at),
+        "state": moved.to.word(),
+        "reason": moved.reason.as_ref().map(reason),
     })
 }
 

@@ -11,8 +11,10 @@ use actix_web::http::header::{
 use actix_web::web::Payload;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
+use futures_util::Stream;
 use gateway_wire::Inbound;
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -73,6 +75,16 @@ fn identify(response: &mut HttpResponseBuilder, dialect: &dyn Inbound, id: &str)
     if let Some(name) = dialect.id_header() {
         put(response, HeaderName::from_static(name), id);
     }
+}
+
+/// Events that are no answer of a model.
+pub(super) fn events<S>(gateway: &Gateway, body: S) -> HttpResponse
+where
+    S: Stream<Item = Result<Bytes, Infallible>> + 'static,
+{
+    let mut response = HttpResponse::Ok();
+    put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
+    event_stream(&mut response).streaming(body)
 }
 
 fn event_stream(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
@@ -169,6 +181,13 @@ pub(super) fn json_text(gateway: &Gateway, body: String) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(body)
+}
+
+/// Plain text of this type.
+pub(super) fn text(gateway: &Gateway, content_type: &'static str, body: String) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    put(&mut response, REQUEST_ID, &request_id(&*gateway.clock, &*gateway.dice));
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type))).body(body)
 }
 
 /// An error sent before the request's body was read. The body is kept until then: the server closes the

@@ -36,6 +36,8 @@ impl Scopes {
     pub const ADMIN: Scopes = Scopes(2);
     /// Read every team's audit records, and nothing else.
     pub const AUDIT: Scopes = Scopes(4);
+    /// Read metrics, and nothing else.
+    pub const METRICS: Scopes = Scopes(8);
 
     /// Both together.
     #[must_use]

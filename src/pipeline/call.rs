@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::inspect::Inspected;
 use super::restore::Restoring;
 use super::settle::{Charge, Consumed, Standing, UnderWay};
+use super::trace::{self, TraceParent};
 use super::work::{Wanted, Work};
 use crate::gateway::{Gateway, Upstream, Worker};
 use bytes::Bytes;
@@ -72,6 +73,7 @@ pub(super) struct Calling {
     pub dropped: Vec<Cow<'static, str>>,
     pub warnings: Vec<String>,
     pub inspected: Inspected,
+    trace: Option<TraceParent>,
 }
 
 impl Calling {
@@ -101,6 +103,7 @@ impl Calling {
             dropped,
             warnings,
             inspected,
+            trace: exchange.trace,
         })
     }
 
@@ -277,15 +280,13 @@ impl Calling {
                 self.dropped.push(Cow::Borrowed(name));
             }
         }
+        let trace = self.trace.as_ref().map(|trace| (trace::HEADER, trace.as_str().to_owned()));
+        let headers = call.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
         Attempting {
             permit,
             client: self.client.clone(),
             codec,
-            call: Call {
-                path: call.path,
-                headers: call.headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-                body: call.body.into(),
-            },
+            call: Call { path: call.path, headers: headers.chain(trace).collect(), body: call.body.into() },
             limits,
             clock: Arc::clone(&self.gateway.clock),
             max_body: self.gateway.config.calls.max_body,

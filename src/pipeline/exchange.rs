@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::receive;
 use super::record;
 use super::settle::{Bill, Consumed};
+use super::trace::TraceParent;
 use crate::config::Listen;
 use crate::gateway::{Gateway, Shutdown};
 use crate::identity::Principal;
@@ -109,6 +110,8 @@ pub struct Exchange {
     pub started_unix: Duration,
     /// Settled behind the record.
     pub bill: Bill,
+    /// Of the caller, where it gave a valid one.
+    pub(super) trace: Option<TraceParent>,
     pub attempts: Attempts,
     clock: Arc<dyn Clock>,
     shutdown: Arc<Shutdown>,
@@ -139,6 +142,7 @@ impl Exchange {
             started_unix: clock.unix(),
             bill: Bill::default(),
             attempts: Attempts::default(),
+            trace: None,
             clock,
             shutdown: Arc::clone(&gateway.shutdown),
             ending: Ending::Cancelled,
@@ -263,6 +267,7 @@ impl Drop for Exchange {
             request_id = self.id.as_str(),
             team = self.principal.team.as_str(),
             key_id = self.principal.key_id.as_str(),
+            trace_id = self.trace.as_ref().map_or("", TraceParent::trace_id),
             ending:? = self.ending,
             stream = self.stream,
             ms = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -321,6 +326,7 @@ mod tests {
             started: SystemClock.now(),
             started_unix: SystemClock.unix(),
             bill: Bill::default(),
+            trace: None,
             attempts: Attempts::default(),
             clock: Arc::new(SystemClock),
             shutdown: Arc::clone(shutdown),

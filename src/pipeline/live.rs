@@ -1,7 +1,7 @@
 //! The upstream's half of a streamed answer: bytes to events, and the wait for the first content.
 
 use super::call::{Attempting, Sent, accepted};
-use super::settle::Consumed;
+use super::settle::Events;
 use gateway_actors::provider::{Limits, Outcome, Permit, Reply};
 use gateway_core::clock::Clock;
 use gateway_core::conversation::{Event, Text};
@@ -40,7 +40,7 @@ impl Live {
     }
 }
 
-impl Consumed for Live {
+impl Events for Live {
     fn events(&self) -> impl Iterator<Item = &Event> {
         self.events.iter()
     }

@@ -17,6 +17,7 @@
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
 //! | [`stream`] | a stream on its way to the caller |
+//! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | [`failure`] | why a request got no answer |
 
 mod admit;
@@ -35,6 +36,7 @@ mod record;
 mod restore;
 mod settle;
 mod stream;
+mod trace;
 mod work;
 
 pub use call::Told;
@@ -61,6 +63,7 @@ use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
 use settle::Consumed;
 use std::sync::Arc;
+use trace::TraceParent;
 use work::Wanted;
 
 /// A caller's dialect: its codec, and what it allows the plan.
@@ -144,15 +147,17 @@ pub async fn walk(
 
 /// Who calls, and that they may; from here on the request is recorded, however it ends.
 async fn begin(gateway: &Gateway, id: &str, request: &HttpRequest) -> Result<Exchange, Failure> {
-    let principal = gateway.keys.identify(Credentials::from_headers(request.headers())?)?;
+    let principal = known(gateway, request.headers())?;
     let may = principal.scopes.allow(Scopes::INFER);
     let mut exchange = open(gateway, id, principal, request)?;
+    exchange.trace = TraceParent::of(request.headers());
     if !may {
         return Err(ended(exchange, Failure::Forbidden).await);
     }
     if let Err(unwritable) = gateway.audit.accepting() {
         log::error!("a request is refused: {unwritable}");
         exchange.unrecorded();
+        gateway.metrics.unrecorded();
         return Err(Failure::Unrecordable);
     }
     Ok(exchange)
@@ -166,8 +171,14 @@ pub async fn body(gateway: &Gateway, headers: &HeaderMap, payload: &mut Payload)
 
 /// Proves who calls, and that they may.
 pub fn identify(gateway: &Gateway, headers: &HeaderMap, needs: Scopes) -> Result<Principal, Failure> {
-    let principal = gateway.keys.identify(Credentials::from_headers(headers)?)?;
+    let principal = known(gateway, headers)?;
     if principal.scopes.allow(needs) { Ok(principal) } else { Err(Failure::Forbidden) }
+}
+
+/// Who calls. Whoever shows no valid key is counted.
+fn known(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal, Failure> {
+    let found = Credentials::from_headers(headers).and_then(|shown| gateway.keys.identify(shown));
+    Ok(found.inspect_err(|_| gateway.metrics.unauthenticated())?)
 }
 
 /// A request that gets no slot is recorded all the same.

@@ -4,6 +4,7 @@
 use super::exchange::Ending;
 use super::failure::Failure;
 use super::inspect::Inspected;
+use super::trace::TraceParent;
 use crate::gateway::Gateway;
 use crate::http::error;
 use crate::identity::Principal;
@@ -17,8 +18,6 @@ use std::time::Duration;
 
 /// Header of a caller's own id of its request.
 const CLIENT_REQUEST_ID: &str = "x-request-id";
-/// W3C Trace Context, level 1: `00-<trace>-<parent>-<flags>`.
-const TRACE_PARENT: &str = "traceparent";
 /// The code of a request that a mistake of the gateway's own ended; its caller is told nothing.
 const INTERNAL: &str = "internal";
 
@@ -37,17 +36,10 @@ pub(super) fn begun(
     record.key_id = Some(Named::from(&principal.key_id));
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     record.client_request_id = header(CLIENT_REQUEST_ID).map(Named::cleaned);
-    if let Some((trace, span)) = header(TRACE_PARENT).and_then(trace) {
-        (record.trace_id, record.span_id) = (Named::new(trace), Named::new(span));
+    if let Some(trace) = TraceParent::of(request.headers()) {
+        (record.trace_id, record.span_id) = (Named::new(trace.trace_id()), Named::new(trace.span_id()));
     }
     Some(record)
-}
-
-fn trace(value: &str) -> Option<(&str, &str)> {
-    let mut parts = value.split('-').skip(1);
-    let (trace, span) = (parts.next()?, parts.next()?);
-    let hex = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (hex(trace, 32) && hex(span, 16)).then_some((trace, span))
 }
 
 /// A name that points at no route is the caller's own text, and stays out.

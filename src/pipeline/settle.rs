@@ -34,12 +34,21 @@ impl Charge {
 
 /// What was received of an answer.
 pub(super) trait Consumed {
-    /// None where it is no talk.
-    fn events(&self) -> impl Iterator<Item = &Event> {
-        std::iter::empty()
-    }
-
     /// What its cost depends on: what the provider reported, and the bytes of what the model made.
+    fn consumed(&self) -> (Usage, u64);
+
+    /// The name of the model that the provider answered with, where it says one.
+    fn model(&self) -> Option<&Text> {
+        None
+    }
+}
+
+/// An answer's events, as far as they were received.
+pub(super) trait Events {
+    fn events(&self) -> impl Iterator<Item = &Event>;
+}
+
+impl<T: Events> Consumed for T {
     fn consumed(&self) -> (Usage, u64) {
         let (mut reported, mut received) = (Usage::NONE, 0u64);
         for event in self.events() {
@@ -51,7 +60,6 @@ pub(super) trait Consumed {
         (reported, received)
     }
 
-    /// The name of the model that the provider answered with.
     fn model(&self) -> Option<&Text> {
         let told = self.events().filter_map(|event| match event {
             Event::Start { model, .. } => model.as_ref(),
@@ -61,7 +69,7 @@ pub(super) trait Consumed {
     }
 }
 
-impl Consumed for Vec<Event> {
+impl Events for Vec<Event> {
     fn events(&self) -> impl Iterator<Item = &Event> {
         self.iter()
     }

@@ -148,6 +148,7 @@ impl Answering {
 
     fn flow(&mut self, calling: Box<Calling>, mut exchange: Exchange, live: Live) {
         exchange.content_begins();
+        self.gateway.metrics.first_token(&calling.candidate().route, exchange.elapsed());
         self.encoder.open(&calling.facts(&exchange, &Charge::NOTHING), &mut self.out);
         let restoring = calling.restoring();
         let flowing = Flowing { calling, exchange, live, restoring, waiting: None };

@@ -47,7 +47,7 @@ fn a_good_configuration_is_told_and_opens_no_port() {
     let good = Setup::new()
         .arguments(&["check"])
         .env("GATEWAY_BIND", address)
-        .env("METRICS_OPEN", "true")
+        .env("OIDC_ISSUER", "https://login.example")
         .file("gateway.toml", "[models.\"gpt-4o\"]\nequivalents = [\"claude-opus-4-6\"]\n")
         .run();
     assert!(good.status.success(), "{}", good.err);
@@ -64,7 +64,7 @@ fn a_good_configuration_is_told_and_opens_no_port() {
             "  openai: default model gpt-4o",
             "  azure_openai: default model gpt-4o",
             "  gemini: default model gemini-2.5-pro",
-            "  warning: METRICS_OPEN has no effect in this version",
+            "  warning: OIDC_ISSUER has no effect in this version",
         ]
     );
 }

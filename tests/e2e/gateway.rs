@@ -243,6 +243,11 @@ impl Gateway {
         child.wait().expect("it was killed");
     }
 
+    /// The address of the simulated providers.
+    pub fn simulator(&self) -> String {
+        self.simulator.url()
+    }
+
     /// What goes wrong with the providers, and what they have seen.
     pub fn faults(&self) -> Faults {
         self.simulator.faults()

@@ -16,10 +16,15 @@
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
+//! | [`alerts`] | who is told that a budget is nearly used up |
 //! | [`audit`] | the audit trail: command line, newest records |
 //! | [`full_disk`] | no room for the trail |
+//! | [`metrics`], [`exposition`] | metrics, and whether they agree with trail and ledger; a reader of OpenMetrics |
+//! | [`prometheus`] | the dashboard and the alert rules that are made of them |
 //! | [`config`] | the command line and mistakes in the configuration |
 //! | [`deploy`] | `deploy/`: image, compose file, chart, unit |
+//! | [`events`] | what changes, told as it changes |
+//! | [`dashboard`] | the operators' page in a real browser |
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`sdk_anthropic`] | Anthropic's own |
@@ -32,15 +37,19 @@
 
 #![expect(clippy::panic, reason = "a test fails by a panic, in its harness too")]
 
+mod alerts;
 mod audit;
 mod budgets;
 mod client;
 mod config;
 mod count_tokens;
+mod dashboard;
 mod deploy;
 mod dialects;
 mod embeddings;
 mod endings;
+mod events;
+mod exposition;
 mod fallback;
 mod full_disk;
 mod gateway;
@@ -49,8 +58,10 @@ mod inputs;
 mod leaks;
 mod matrix;
 mod messages;
+mod metrics;
 mod personal_data;
 mod pings;
+mod prometheus;
 mod records;
 mod replicas;
 mod sdk;

@@ -103,3 +103,39 @@ async fn a_caller_that_leaves_is_recorded() {
     assert_eq!((&all[0]["outcome"], &all[0]["status"]), (&json!("cancelled"), &json!(499)), "{all:?}");
     assert_eq!(all.len(), 1);
 }
+
+#[tokio::test]
+async fn a_trace_is_kept_and_passed_on_and_no_text_with_it() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const SPAN: &str = "00f067aa0ba902b7";
+    let gateway = Gateway::start().await;
+    let parent = format!("00-{TRACE}-{SPAN}-01");
+    for (case, sent, passed) in [
+        ("a trace", Some(&*parent), Some(&*parent)),
+        ("none", None, None),
+        ("text", Some("mArKeR"), None),
+        ("text behind", Some(&*format!("{parent}-mArKeR")), None),
+        ("a newer version, text behind", Some(&*format!("cc{}-mArKeR", &parent[2..])), Some(&*parent)),
+    ] {
+        for (dialect, delivery) in crate::client::WAYS {
+            let body = dialect.ask("gpt-4o", "say: hello", delivery);
+            let mut request = gateway.request(Method::POST, dialect.path()).header("tracestate", "mArKeR=1");
+            if let Some(sent) = sent {
+                request = request.header("traceparent", sent);
+            }
+            let reply = Reply::of(request.json(&body)).await;
+            assert_eq!(reply.status, 200, "{case}: {}", reply.text());
+            let record = record(&gateway, reply.header("x-request-id")).await;
+            let ids = passed.map(|_| (TRACE, SPAN)).unzip();
+            assert_eq!((record["trace_id"].as_str(), record["span_id"].as_str()), ids, "{case}: {record}");
+            let call = gateway.faults().requests().pop().expect("a call");
+            let header = |name: &str| call.headers.iter().find(|(known, _)| known == name);
+            assert_eq!(header("traceparent").map(|(_, value)| value.as_str()), passed, "{case}");
+            assert!(header("tracestate").is_none(), "{case}");
+        }
+    }
+    gateway.until_idle().await;
+    let log = gateway.stop().await.log;
+    assert!(log.contains(TRACE), "{log}");
+    assert!(!log.contains("mArKeR"), "{log}");
+}

@@ -151,10 +151,16 @@ pub struct Unwritable {
     pub since: Time,
 }
 
+/// Who is told of each record as it is handed in, in the thread that hands it in: it must not wait.
+pub trait Observer: Send + Sync {
+    fn recorded(&self, record: &Record);
+}
+
 /// The handle, cheap to clone.
 #[derive(Clone)]
 pub struct Audit {
     shared: Arc<Shared>,
+    observer: Option<Arc<dyn Observer>>,
     mailbox: Mailbox<AuditActor>,
     sinks: Arc<Sinks>,
     replicas: Option<Arc<RecentLines>>,
@@ -195,7 +201,13 @@ impl Audit {
         let of_actor = shared.clone();
         let make = move || AuditActor::resume(of_actor.clone());
         let mailbox = Mailbox::start("audit", MAILBOX, &arbiters[0], clock, make);
-        Ok(Audit { shared, mailbox, sinks, replicas, arbiters })
+        Ok(Audit { shared, observer: None, mailbox, sinks, replicas, arbiters })
+    }
+
+    /// The same trail, whose records `observer` is told of where they come by this handle or a clone of it.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Audit {
+        Audit { observer: Some(observer), ..self }
     }
 
     /// Whether new work may be taken. Costs an atomic load.
@@ -230,6 +242,7 @@ impl Audit {
         record: Record,
         slot: S,
     ) -> impl Future<Output = Result<Written, AuditError>> + use<S> {
+        self.observe(&record);
         let (done, written) = oneshot::channel();
         let waiting = Waiting { body: record.body(), done: Some(done), slot: Box::new(slot) };
         let queued = self.push(waiting);
@@ -245,9 +258,16 @@ impl Audit {
 
     /// Queues a record with its slot, for who can't wait: a `Drop`.
     pub fn record_detached(&self, record: Record, slot: impl Behind) {
+        self.observe(&record);
         let waiting = Waiting { body: record.body(), done: None, slot: Box::new(slot) };
         if self.push(waiting).is_err() {
             log::error!(request_id:% = record.id(); "no room for this record: it is lost");
+        }
+    }
+
+    fn observe(&self, record: &Record) {
+        if let Some(observer) = &self.observer {
+            observer.recorded(record);
         }
     }
 
@@ -294,6 +314,11 @@ impl Audit {
     /// Its cursor can't be read or written.
     pub fn outbox(&self, name: &str) -> io::Result<Outbox> {
         Outbox::open(self.shared.clone(), name)
+    }
+
+    /// The number of the last line that was written; 0 before the first.
+    pub fn last_seq(&self) -> u64 {
+        self.shared.durable.written_mark().last.seq
     }
 
     /// Of the actor alone.

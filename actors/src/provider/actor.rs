@@ -10,10 +10,10 @@ use gateway_core::dice::Dice;
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::ids::UpstreamName;
 
-use super::Latency;
 use super::gate::{Gate, Published};
 use super::messages::{Drain, Ending, Report};
 use super::window::{Tally, Window, percentile};
+use super::{Latency, MOST_MOVES, Move, State};
 use crate::supervision::Counted;
 
 /// How often tallies are read. A failure rate is judged, and status refreshed, as often.
@@ -92,6 +92,7 @@ impl ProviderActor {
         if began && matches!(self.decided.breaker.phase(), Phase::Closed { .. }) {
             self.decided.since = self.post.gate.clock.unix();
             self.decided.reason = Some(fault.clone());
+            self.decided.remember(State::Cooldown);
             let wait_ms = (until - now).as_millis() as u64;
             log::warn!(upstream:% = self.post.name, model:% = report.model, wait_ms; "rate-limited: cooling down");
         }
@@ -151,6 +152,7 @@ impl ProviderActor {
             if cooled {
                 self.decided.since = self.post.gate.clock.unix();
                 self.decided.reason = None;
+                self.decided.remember(State::Closed);
                 log::info!(upstream:% = self.post.name; "no longer rate-limited");
             }
             self.publish(now);
@@ -186,10 +188,27 @@ impl ProviderActor {
         if change != Change::HalfOpened {
             self.decided.reason = self.last_failure.clone();
         }
+        self.decided.remember(match change {
+            Change::Opened(Cause::Failures) | Change::Reopened(Cause::Failures) => State::Open,
+            Change::Opened(Cause::Misconfigured) | Change::Reopened(Cause::Misconfigured) => {
+                State::Misconfigured
+            }
+            Change::HalfOpened => State::HalfOpen,
+            Change::Closed => State::Closed,
+        });
     }
 }
 
 impl Published {
+    /// Keeps what `since` and `reason` say now as the last change of state.
+    fn remember(&mut self, to: State) {
+        let moves = Arc::make_mut(&mut self.moves);
+        if moves.len() >= MOST_MOVES {
+            moves.remove(0);
+        }
+        moves.push(Move { at: self.since, to, reason: self.reason.clone() });
+    }
+
     /// Whether a cooldown is shown that is over.
     fn cooldown_is_over(&self, now: Instant) -> bool {
         let shown = matches!(self.reason, Some(Fault { class: FaultClass::RateLimited { .. }, .. }));

@@ -52,6 +52,8 @@ pub(super) struct Published {
     pub closed_at: Instant,
     pub error_rate: f64,
     pub latency: Option<super::Latency>,
+    /// The last changes of state, the oldest first.
+    pub moves: Arc<Vec<super::Move>>,
 }
 
 pub(super) struct Gate {
@@ -144,6 +146,7 @@ impl Gate {
             closed_at: base,
             error_rate: 0.0,
             latency: None,
+            moves: Arc::default(),
         };
         let rules = Rules {
             word: AtomicU64::new(Word::of(&published.breaker).pack()),

@@ -31,7 +31,7 @@ use secrecy::SecretString;
 pub use call::{Call, Client, ClientError, ClientSettings, Limits, Reply, client, install_crypto};
 pub use gate::Refusal;
 pub use permit::{Outcome, Permit};
-pub use status::{Latency, State, Status};
+pub use status::{Latency, MOST_MOVES, Move, State, Status};
 
 use crate::supervision::{Mailbox, SendError};
 use actor::{Post, ProviderActor};

@@ -1,5 +1,6 @@
 //! What an operator sees of an upstream, read from what is published: no message, no waiting.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_core::breaker::{Cause, Phase};
@@ -25,8 +26,23 @@ pub struct Status {
     pub error_rate: f64,
     /// Of answers in the last minute, to the head for streams, to the end for JSON.
     pub latency: Option<Latency>,
+    /// The last [`MOST_MOVES`] changes of state since the start, the oldest first.
+    pub moves: Arc<Vec<Move>>,
     /// The actor's mailbox, restarts and last death.
     pub actor: Vitals,
+}
+
+/// Changes of state that are remembered of each upstream; older ones are in the log.
+pub const MOST_MOVES: usize = 64;
+
+/// One change of state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Since the Unix epoch.
+    pub at: Duration,
+    pub to: State,
+    /// What brought it there; none where it became well.
+    pub reason: Option<Fault>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +106,7 @@ impl Provider {
             in_flight: gate.in_flight(),
             error_rate: published.error_rate,
             latency: published.latency,
+            moves: Arc::clone(&published.moves),
             actor: self.shared.mailbox.vitals(),
         }
     }

@@ -420,6 +420,33 @@ async fn after_a_panic_it_goes_on_with_what_was_published() {
 }
 
 #[actix::test]
+async fn changes_of_state_are_remembered_and_bounded() {
+    let bench = bench().await;
+    bench.open().await;
+    bench.clock.pass(COOLDOWN);
+    let mut probe = bench.permit();
+    probe.report(Outcome::Succeeded);
+    drop(probe);
+    bench.heard().await;
+    let moves = bench.provider.status().moves;
+    let told: Vec<_> = moves.iter().map(|change| (change.to, change.reason.is_some())).collect();
+    // A probe is out with its reason; being well needs none.
+    assert_eq!(told, [(State::Open, true), (State::HalfOpen, true), (State::Closed, false)]);
+    assert!(moves.is_sorted_by_key(|change| change.at));
+    assert_eq!(moves[1].at - moves[0].at, COOLDOWN);
+
+    for _ in 0..MOST_MOVES {
+        bench.open().await;
+        bench.clock.pass(COOLDOWN * 100);
+        bench.permit().report(Outcome::Succeeded);
+        bench.heard().await;
+    }
+    let moves = bench.provider.status().moves;
+    assert_eq!(moves.len(), MOST_MOVES);
+    assert_eq!(moves.last().map(|change| change.to), Some(State::Closed));
+}
+
+#[actix::test]
 async fn it_leaves_after_what_is_queued() {
     let bench = bench().await;
     let mut permit = bench.permit();

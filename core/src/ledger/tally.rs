@@ -128,6 +128,16 @@ impl Tally {
         }
     }
 
+    /// Moves each counter by what `more` has of it. Names are copied for counters that are new here alone.
+    pub fn merge(&mut self, more: &Tally) {
+        for (counter, count) in &more.0 {
+            match self.0.get_mut(counter) {
+                Some(sum) if sum.saturating_add(*count) != 0 => *sum = sum.saturating_add(*count),
+                _ => self.add(counter.clone(), *count),
+            }
+        }
+    }
+
     #[must_use]
     pub fn with(mut self, counter: Counter, count: i64) -> Tally {
         self.add(counter, count);
@@ -179,6 +189,15 @@ mod tests {
         {
             assert_eq!(Route::parse_field(foreign), None, "{foreign}");
         }
+    }
+
+    #[test]
+    fn merging_is_adding_each() {
+        let found = || Counter::Redactions("EMAIL_ADDRESS".into());
+        let mut sum = Tally::default().with(Counter::Requests, 2).with(Counter::Errors, 1);
+        sum.merge(&Tally::default().with(Counter::Requests, 3).with(Counter::Errors, -1).with(found(), 4));
+        // A count that is nothing leaves no trace.
+        assert_eq!(sum, Tally::default().with(Counter::Requests, 5).with(found(), 4));
     }
 
     #[test]

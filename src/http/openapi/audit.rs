@@ -1,6 +1,7 @@
-//! The newest records of the audit trail, as `http::audit` writes them.
+//! The newest records of the audit trail, and how it is, as `http::audit` writes them.
 #![expect(dead_code, reason = "described here, made in http::audit")]
 
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The newest audit records
@@ -41,4 +42,78 @@ struct AuditPage {
     /// `all`: of every replica on the same Redis, the newest 10,000. `this`: of the one that answers, all that it
     /// keeps.
     replicas: Replicas,
+}
+
+/// How the audit trail is
+///
+/// How it is written, and how far each sink lags behind it. For administrators and auditors.
+#[utoipa::path(
+    get,
+    path = "/v1/audit/status",
+    tag = "operations",
+    responses((status = 200, description = "The state at this moment.", body = TrailStatus)),
+)]
+pub(super) fn status() {}
+
+#[derive(ToSchema)]
+struct TrailStatus {
+    /// Null while it can be written.
+    #[schema(required = true)]
+    unwritable: Option<Unwritable>,
+    /// The number of the last line.
+    last_seq: u64,
+    /// The number of the last line that is on the disk.
+    synced_seq: u64,
+    /// The number of the oldest line that is kept.
+    first_seq: u64,
+    /// When the disk last had all that was written before.
+    #[schema(required = true, format = DateTime)]
+    last_sync: Option<String>,
+    /// Records that wait to be written.
+    queued: usize,
+    /// Records that a full queue turned away.
+    dropped: u64,
+    segments: usize,
+    /// Of all segments.
+    bytes: u64,
+    sinks: Vec<Sink>,
+}
+
+#[derive(ToSchema)]
+struct Unwritable {
+    reason: String,
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+#[derive(ToSchema)]
+struct Sink {
+    name: String,
+    /// `splunk`, `elastic`, `datadog` or `webhook`.
+    kind: String,
+    state: SinkState,
+    /// Lines that are on the disk and not delivered.
+    lag: u64,
+    /// Records delivered since the start.
+    delivered: u64,
+    /// Records set aside since the start: the receiver refuses them.
+    dead_letters: u64,
+    /// Lines that retention took before they were delivered.
+    lost: u64,
+    failures_in_a_row: u32,
+    /// What the last failure was, in a word.
+    #[schema(required = true)]
+    last_error: Option<String>,
+    #[schema(required = true, format = DateTime)]
+    last_delivered: Option<String>,
+    restarts: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SinkState {
+    Idle,
+    Delivering,
+    Failing,
+    Misconfigured,
 }

@@ -228,6 +228,7 @@ fn answers(path: &str, operation: &Operation, code: Code) -> bool {
         Code::InvalidApiKey => !is_open,
         Code::NotFound => path.contains('{'),
         Code::InvalidField | Code::Overloaded if path == "/v1/audit/recent" => true,
+        Code::Overloaded if path == "/v1/audit/status" || path == "/v1/events" => true,
         Code::BudgetUnavailable | Code::InvalidField | Code::Overloaded if is_budget(path) => true,
         Code::BodyTooLarge | Code::InvalidJson if is_budget(path) => operation.request_body.is_some(),
         code if path == "/v1/redact" => matches!(

@@ -48,7 +48,9 @@ use utoipa::{Modify, OpenApi as _};
         operations::models,
         operations::model,
         operations::providers_status,
+        operations::events,
         audit::recent,
+        audit::status,
         budgets::one,
         budgets::put,
         budgets::delete,
@@ -58,6 +60,7 @@ use utoipa::{Modify, OpenApi as _};
         operations::health,
         operations::live,
         operations::ready,
+        operations::metrics,
     ),
     components(schemas(chat::ChatChunk, messages::MessagesEvent)),
     tags(

@@ -37,6 +37,25 @@ pub(super) fn model() {}
 )]
 pub(super) fn providers_status() {}
 
+/// What changes, as it changes
+///
+/// Server-sent events: `hello` first (whose key it is), `providers` (the body of `/v1/providers/status`) within 0.2 s
+/// of a change of state and at most every 2 s for figures, `records` (`{last_seq}`) when the audit trail grew. A comment
+/// comes every 5 s where nothing else does. The stream ends after 15 minutes: ask again.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    tag = "operations",
+    responses((
+        status = 200,
+        description = "Events until the caller leaves.",
+        content_type = "text/event-stream",
+        body = String,
+        example = "event: hello\ndata: {\"replica\":\"ed864d8c\",\"version\":\"0.1.0\",\"team_id\":\"default\",\"key_id\":\"a5228ad04d72\",\"scopes\":[\"infer\",\"admin\"]}\n\n",
+    )),
+)]
+pub(super) fn events() {}
+
 /// The process answers
 #[utoipa::path(
     get,
@@ -74,6 +93,18 @@ pub(super) fn live() {}
 )]
 pub(super) fn ready() {}
 
+/// What Prometheus reads
+///
+/// Prometheus's text format, or OpenMetrics where `Accept` asks for it. For keys with the scope `metrics` and the
+/// administrator's; open where the configuration says so. docs/metrics.md lists the metrics.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    responses((status = 200, description = "All metrics.", body = String, content_type = "text/plain")),
+)]
+pub(super) fn metrics() {}
+
 #[derive(ToSchema)]
 struct ModelList {
     #[schema(example = "list")]
@@ -96,6 +127,8 @@ struct ProvidersStatus {
     /// Which process answered, where several stand behind one address.
     #[schema(example = "ed864d8c")]
     replica: String,
+    #[schema(format = DateTime)]
+    started_at: String,
     providers: Vec<ProviderStatus>,
     actors: Vec<ActorStatus>,
 }
@@ -126,6 +159,18 @@ struct ProviderStatus {
     mailbox: usize,
     restarts: u64,
     models: Vec<String>,
+    /// Its last 64 changes of state since the start, the oldest first.
+    changes: Vec<StateChange>,
+}
+
+#[derive(ToSchema)]
+struct StateChange {
+    #[schema(format = DateTime)]
+    at: String,
+    state: ProviderState,
+    /// Null where it became well.
+    #[schema(required = true, example = "unavailable (status 503)")]
+    reason: Option<String>,
 }
 
 /// `closed`: calls go. `open`: none goes until `next_probe_at`. `half_open`: one probe goes. `cooldown`: a

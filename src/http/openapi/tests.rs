@@ -54,7 +54,7 @@ fn paths_are_those_of_the_route_table() {
         let (method, path) = row[0].trim_matches('`').split_once(' ').unwrap();
         (method.to_owned(), path.to_owned())
     });
-    let pages = ["/openapi.json", "/docs"].map(|page| ("GET".to_owned(), page.to_owned()));
+    let pages = ["/openapi.json", "/docs", "/dashboard"].map(|page| ("GET".to_owned(), page.to_owned()));
     let mut served = BTreeSet::from(routed);
     served.extend(pages);
     assert_eq!(told.collect::<BTreeSet<_>>(), served, "docs/api.md");

@@ -8,12 +8,14 @@
 //! | `verdict` | what an answer means for what was sent |
 //! | `transport` | the client, deadlines, compression |
 //! | `dead` | what no sink would take |
+//! | `post` | one message to a webhook that is no sink |
 //! | `splunk`, `elastic`, `datadog`, `webhook` | how each wants records, and how it answers |
 
 mod datadog;
 mod dead;
 mod delivery;
 mod elastic;
+mod post;
 mod splunk;
 mod transport;
 mod verdict;
@@ -26,6 +28,7 @@ use std::time::Duration;
 use gateway_core::audit::{Named, Record, Time};
 use secrecy::SecretString;
 
+pub use post::{Post, PostError};
 pub use transport::SinkError;
 
 use super::cursor::Position;
