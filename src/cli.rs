@@ -1,10 +1,12 @@
-//! The commands: `serve` (the default), `demo`, `check`, `audit`.
+//! The commands: `serve` (the default), `demo`, `check`, `audit`, `budget`.
 
 mod audit;
+mod budget;
 
 use crate::config::{Config, Environment};
 use crate::{assembly, demo, guards, logging};
 use audit::AuditCommand;
+use budget::BudgetArguments;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,8 @@ enum Command {
     /// Check, read or export the audit trail.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// See or set what teams may spend, at a running gateway.
+    Budget(BudgetArguments),
 }
 
 /// Runs the command line; the exit code is 0, or 1 with the reason on standard error.
@@ -51,6 +55,7 @@ pub fn run() -> ExitCode {
         }
         Command::Check => check(&environment, file),
         Command::Audit(command) => audit::run(command, &environment),
+        Command::Budget(arguments) => budget::run(arguments, &environment),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -219,6 +219,8 @@ async fn sentinel() {
 }
 
 const REQUESTS: usize = 400;
+/// Settles that the master acknowledges after its replica was cut off from it.
+const UNREPLICATED: usize = 30;
 const COST: i64 = 7;
 
 fn limits() -> Limits {
@@ -273,7 +275,16 @@ async fn insist(ledger: &RedisLedger, op: Op) -> (Answer, Duration) {
     }
 }
 
-/// Half of the requests are settled when the master dies; the others are in flight.
+/// The replica's connection is broken, and it can't make another.
+fn cut_off(main: &Server) {
+    main.cli(&["CONFIG", "SET", "requirepass", "nobody-knows-it"]);
+    let killed =
+        main.cli(&["-a", "nobody-knows-it", "--no-auth-warning", "CLIENT", "KILL", "TYPE", "replica"]);
+    assert_eq!(killed.trim(), "1", "its replica's connection");
+}
+
+/// Half of the requests are settled, the last of them unknown to the replica, when the master dies; the others are in
+/// flight.
 async fn fail_over(url: &str, main: &mut Server) {
     let ledger = RedisLedger::new(settings(url), Arc::new(WallClock));
     let term = ledger.health().await.unwrap().term;
@@ -288,6 +299,9 @@ async fn fail_over(url: &str, main: &mut Server) {
     let (settled, in_flight) = open.split_at(REQUESTS / 2);
     let mut longest = Duration::ZERO;
     for (place, (id, _)) in settled.iter().enumerate() {
+        if place + UNREPLICATED == settled.len() / 2 {
+            cut_off(main);
+        }
         if place == settled.len() / 2 {
             main.kill();
         }
@@ -312,6 +326,7 @@ async fn fail_over(url: &str, main: &mut Server) {
             lost += usize::from(said.found != Found::Closed);
         }
     }
+    assert_eq!(lost, UNREPLICATED, "no more than what the replica never had");
     for (id, _) in in_flight {
         insist(&ledger, settle(*id)).await;
     }

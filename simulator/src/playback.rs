@@ -128,7 +128,10 @@ pub(crate) fn body(
     stream::unfold((steps.into_iter(), visit, socket), |(mut steps, mut visit, socket)| async move {
         for step in steps.by_ref() {
             match step {
-                Step::Send(bytes) => return Some((Ok(bytes), (steps, visit, socket))),
+                Step::Send(bytes) => {
+                    visit.sends(bytes.len());
+                    return Some((Ok(bytes), (steps, visit, socket)));
+                }
                 Step::Wait(time) => tokio::time::sleep(time).await,
                 Step::Flush => tokio::task::yield_now().await,
                 Step::Stall => std::future::pending().await,

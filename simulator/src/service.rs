@@ -153,7 +153,11 @@ async fn serve(
     }
     let socket = request.conn_data::<Connection>().map(|connection| connection.0.clone());
     if ask.delivery == Delivery::Json {
-        let body = body.unwrap_or_else(|| dialect::whole(provider, &ask, &answer(&ask), serial));
+        let body = body.unwrap_or_else(|| {
+            let made = answer(&ask);
+            visit.bills(made.input_tokens, made.visible_tokens + made.reasoning_tokens);
+            dialect::whole(provider, &ask, &made, serial)
+        });
         whole(provider, (&ask, body), &verdict, serial, visit, socket)
     } else {
         stream(provider, &ask, &verdict, serial, visit, socket)
@@ -230,7 +234,10 @@ fn stream(
     mut visit: Visit,
     socket: Option<Rc<Socket>>,
 ) -> HttpResponse {
-    let frames = dialect::frames(provider, ask, &answer(ask), serial);
+    let answer = answer(ask);
+    let frames = dialect::frames(provider, ask, &answer, serial);
+    let bytes = frames.iter().map(|frame| frame.bytes.len()).sum();
+    visit.makes(answer.input_tokens, answer.visible_tokens + answer.reasoning_tokens, bytes);
     let steps = playback::stream_steps(frames, verdict, dialect::error_frame(provider));
     visit.streams();
     head(provider, 200, content_type(provider, ask, verdict), serial)

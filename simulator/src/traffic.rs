@@ -37,6 +37,10 @@ pub struct ProviderStats {
     pub streams_open: u64,
     /// Streams that the client left, as noticed by its closed connection.
     pub streams_aborted: u64,
+    /// What a bill would hold: prompts that were answered, and what was made of their answers. One in one piece is
+    /// made whole, whoever waits for it; a stream as far as it went out.
+    pub billed_input_tokens: u64,
+    pub billed_output_tokens: u64,
 }
 
 /// A request as it came in.
@@ -87,6 +91,8 @@ struct Counters {
     streams: AtomicU64,
     streams_open: AtomicU64,
     streams_aborted: AtomicU64,
+    billed_input_tokens: AtomicU64,
+    billed_output_tokens: AtomicU64,
 }
 
 impl Traffic {
@@ -143,6 +149,8 @@ impl Traffic {
                 streams: read(&counters.streams),
                 streams_open: read(&counters.streams_open),
                 streams_aborted: read(&counters.streams_aborted),
+                billed_input_tokens: read(&counters.billed_input_tokens),
+                billed_output_tokens: read(&counters.billed_output_tokens),
             };
             (provider.name(), stats)
         };
@@ -160,7 +168,11 @@ impl Traffic {
         for counters in &self.counters {
             let Counters { requests, ended, refused, failed, aborted, streams, streams_aborted, .. } =
                 counters;
-            for counter in [requests, ended, refused, failed, aborted, streams, streams_aborted] {
+            let billed = [&counters.billed_input_tokens, &counters.billed_output_tokens];
+            for counter in [requests, ended, refused, failed, aborted, streams, streams_aborted]
+                .into_iter()
+                .chain(billed)
+            {
                 counter.store(0, Ordering::Relaxed);
             }
         }
@@ -173,7 +185,8 @@ impl Traffic {
     }
 
     pub(crate) fn visit(self: &Arc<Self>, provider: Provider) -> Visit {
-        let visit = Visit { traffic: self.clone(), provider, phase: Phase::Asking };
+        let visit =
+            Visit { traffic: self.clone(), provider, phase: Phase::Asking, making: Making::default() };
         add(&visit.counters().requests);
         add(&visit.counters().in_flight);
         visit
@@ -198,6 +211,16 @@ pub(crate) struct Visit {
     traffic: Arc<Traffic>,
     provider: Provider,
     phase: Phase,
+    making: Making,
+}
+
+/// An answer on its way out.
+#[derive(Default)]
+struct Making {
+    tokens: u64,
+    bytes: usize,
+    sent: usize,
+    billed: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -210,6 +233,30 @@ enum Phase {
 impl Visit {
     pub(crate) fn refused(&self) {
         add(&self.counters().refused);
+    }
+
+    /// A prompt is answered in one piece.
+    pub(crate) fn bills(&self, input: u64, output: u64) {
+        let counters = self.counters();
+        counters.billed_input_tokens.fetch_add(input, Ordering::Relaxed);
+        counters.billed_output_tokens.fetch_add(output, Ordering::Relaxed);
+    }
+
+    /// A prompt is answered by a stream of so many bytes: each costs its part of the answer as it goes out.
+    pub(crate) fn makes(&mut self, input: u64, tokens: u64, bytes: usize) {
+        self.bills(input, 0);
+        self.making = Making { tokens, bytes, ..Making::default() };
+    }
+
+    pub(crate) fn sends(&mut self, bytes: usize) {
+        let making = &mut self.making;
+        making.sent = making.bytes.min(making.sent + bytes);
+        if making.bytes > 0 {
+            let due = (making.tokens * making.sent as u64).div_ceil(making.bytes as u64);
+            let more = due - making.billed;
+            making.billed = due;
+            self.bills(0, more);
+        }
     }
 
     pub(crate) fn failed(&self) {

@@ -11,6 +11,7 @@
 //! | [`process`] | listener, log, deadlines |
 //! | [`pii`] | what is looked for in requests, and what becomes of it |
 //! | [`access`] | callers' keys as configured |
+//! | `door` | where a running gateway is reached, and with which key |
 //! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
 //! | [`budgets`] | what teams may spend and how fast, and where the books are kept |
 //! | `audit` | the audit trail and its sinks |
@@ -21,6 +22,7 @@ pub mod access;
 mod audit;
 mod base_url;
 pub mod budgets;
+mod door;
 pub mod env;
 mod file;
 pub mod mistakes;
@@ -40,6 +42,7 @@ use gateway_core::catalog::{Catalog, Override};
 pub use access::{Access, TeamKey};
 pub use audit::{Audit, AuditPlace};
 pub use budgets::{BudgetStore, Budgets, TeamBudget};
+pub use door::AdminDoor;
 pub use env::Environment;
 pub use mistakes::{Mistake, Mistakes};
 pub use pii::{Engines, Pii};

@@ -49,6 +49,16 @@ pub(super) async fn admit(
     }
 }
 
+/// Refuses whom the ledger told to come back later, before its request is searched.
+///
+/// # Errors
+/// It is not later yet.
+pub(super) fn paused(gateway: &Gateway, exchange: &Exchange) -> Result<(), Failure> {
+    let principal = &exchange.principal;
+    let paused = gateway.budget.paused(&principal.team, &principal.key_id);
+    paused.map_or(Ok(()), |limited| Err(Failure::RateLimited(limited)))
+}
+
 /// Takes the reservation up to what another attempt could cost beside those before it.
 ///
 /// # Errors

@@ -111,6 +111,7 @@ pub async fn walk(
             record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
         });
         let plan = plan(gateway, dialect, &asked)?;
+        admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
             exchange.note(|record| record::searched(record, summary));
@@ -273,7 +274,7 @@ fn restored(calling: &mut Calling, events: Vec<Event>) -> Result<Whole, Failure>
             for event in events {
                 restoring.event(event, &mut |event| whole.add(event))?;
             }
-            calling.inspected.withheld(restoring.withheld());
+            calling.inspected.restored(&restoring);
         }
     }
     Ok(whole)

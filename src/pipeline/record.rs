@@ -69,6 +69,7 @@ pub(super) fn searched(record: &mut RequestRecord, summary: &Summary) {
 pub(super) fn restored(record: &mut RequestRecord, inspected: &Inspected) {
     if let Some(summary) = &inspected.summary {
         record.pii.withheld = u64::from(summary.withheld);
+        record.pii.answer_masked = u64::from(summary.answer_masked);
     }
 }
 

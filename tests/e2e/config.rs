@@ -20,11 +20,12 @@ An AI gateway for companies: one binary between people, programs and the LLM pro
 Usage: ai-gateway [OPTIONS] [COMMAND]
 
 Commands:
-  serve  Serve callers (the default)
-  demo   Serve on simulated providers: no account and no key needed
-  check  Check the configuration, list every mistake, open no port
-  audit  Check, read or export the audit trail
-  help   Print this message or the help of the given subcommand(s)
+  serve   Serve callers (the default)
+  demo    Serve on simulated providers: no account and no key needed
+  check   Check the configuration, list every mistake, open no port
+  audit   Check, read or export the audit trail
+  budget  See or set what teams may spend, at a running gateway
+  help    Print this message or the help of the given subcommand(s)
 
 Options:
       --config <FILE>  The configuration file (default: GATEWAY_CONFIG, else gateway.toml where there is one)

@@ -15,6 +15,8 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`limits`] | limits set on the command line; who was told to come back later |
+//! | [`chaos`] | three gateways on one Redis while processes die: the bill keeps to the limit |
 //! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
 //! | [`alerts`] | who is told that a budget is nearly used up |
 //! | [`audit`] | the audit trail: command line, newest records |
@@ -40,6 +42,7 @@
 mod alerts;
 mod audit;
 mod budgets;
+mod chaos;
 mod client;
 mod config;
 mod count_tokens;
@@ -56,6 +59,7 @@ mod gateway;
 mod identity;
 mod inputs;
 mod leaks;
+mod limits;
 mod matrix;
 mod messages;
 mod metrics;

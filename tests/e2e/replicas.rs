@@ -24,14 +24,16 @@ const PAIRS: &str = "E2E_PAIRS";
 const SUITES: [&str; 3] = ["budgets::", "records::", "audit::"];
 const LEAST: usize = 12;
 /// About one process, its files and its own store.
-const OF_ONE: [&str; 7] = [
+const OF_ONE: [&str; 8] = [
     "shared_budgets::",
     "budgets::what_was_spent_outlives_a_kill",
-    "records::what_was_answered_is_recorded_though_the_process_is_killed",
-    "records::nothing_that_was_said_is_in_the_trail",
+    "audit::each_deed_is_named_with_its_place",
+    "audit::replicas_show_each_other_their_newest_records",
     "audit::a_trail_is_verified_and_a_tampered_one_is_not",
     "audit::one_process_keeps_a_trail",
     "audit::records_are_exported",
+    // Starts two of its own.
+    "audit::replicas_show_each_other_their_newest_records",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "how a test run tells the tests that it starts")]

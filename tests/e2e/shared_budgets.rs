@@ -1,9 +1,11 @@
 //! Two gateways on one real Redis: one budget, one word of the administrator, and what happens while it is away.
 
-use crate::budgets::{HELLO, HELLO_BOUND, hello, usd};
-use crate::client::{Delivery, Dialect, WAYS};
+use crate::audit::State;
+use crate::budgets::{HELLO, HELLO_BOUND, hello, nano, usd};
+use crate::client::{Delivery, Dialect, Reading, WAYS};
 use crate::gateway::{Gateway, Scratch, Setup, eventually};
 use futures_util::future::join_all;
+use gateway_simulator::{Provider, Rule};
 use reqwest::Method;
 use serde_json::json;
 use std::net::{TcpListener, TcpStream};
@@ -40,6 +42,20 @@ impl Redis {
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it was killed");
+    }
+
+    /// It hangs: connections stay, and nothing answers, as in `DEBUG SLEEP`.
+    fn hang(&self) {
+        self.signal("-STOP");
+    }
+
+    fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().expect("kill").success(), "{name}");
     }
 
     pub async fn start_again(&mut self) {
@@ -159,4 +175,62 @@ async fn what_is_served_without_the_store_is_charged_when_it_is_back() {
     })
     .await;
     eventually("it is charged", async || gateway.spent().await == 3 * HELLO).await;
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_harms_no_open_stream() {
+    let redis = Redis::start().await;
+    let gateway = redis.setup(1_000_000_000).start().await;
+    gateway.faults().set(Rule { gap_ms: 40, ..Rule::default() });
+    let mut body = Dialect::OpenAi.ask("openai/gpt-4o", "words: 30", Delivery::Stream);
+    body["max_tokens"] = json!(100);
+    let request = gateway.request(Method::POST, Dialect::OpenAi.path()).json(&body);
+    let mut reading = Reading::open(request).await;
+    reading.until_text(Dialect::OpenAi).await;
+    redis.hang();
+    let began = Instant::now();
+    let reply = gateway.post("/v1/complete", &hello(Dialect::Native, Delivery::Json)).await;
+    assert_eq!(reply.status, 503, "{reply:?}");
+    assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+    let (mut events, mut last, mut longest) = (Vec::new(), Instant::now(), Duration::ZERO);
+    while let Some(event) = reading.event().await {
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
+        events.push(event);
+    }
+    assert!(events.last().is_some_and(|event| Dialect::OpenAi.is_end(event)), "{events:?}");
+    assert!(longest < Duration::from_millis(400), "the words come as they were made: {longest:?}");
+    redis.go_on();
+    eventually("it serves again", async || ask(&gateway, 0).await == 200).await;
+    let spent = gateway.spent().await;
+    assert!(spent > 4 * HELLO, "the one answer, and thirty words: {spent}");
+}
+
+#[tokio::test]
+async fn what_a_kill_left_of_the_allowance_is_recorded_and_charged() {
+    let mut redis = Redis::start().await;
+    let state = State::new();
+    let setup = |redis: &Redis| {
+        let shared = redis.setup(100 * HELLO_BOUND).env("BUDGET_STORE_FAILURE", "allow");
+        shared.env("GATEWAY_STATE_DIR", state.path().display())
+    };
+    let gateway = setup(&redis).start().await;
+    redis.kill();
+    assert_eq!(ask(&gateway, 0).await, 200, "recorded, and not settled yet");
+    gateway.faults().set(Rule { latency_ms: 60_000, ..Rule::default() });
+    let mut asking = tokio::task::JoinSet::new();
+    let body = hello(Dialect::Native, Delivery::Json);
+    asking.spawn(gateway.request(Method::POST, "/v1/complete").json(&body).send());
+    eventually("the call", async || gateway.seen(Provider::OpenAi).in_flight == 1).await;
+    drop(gateway); // SIGKILL
+    redis.start_again().await;
+    let gateway = setup(&redis).start().await;
+    eventually("both are charged", async || gateway.spent().await == HELLO + HELLO_BOUND).await;
+    let records = gateway.as_admin(Method::GET, "/v1/audit/recent", None).await.json();
+    let costs = [("interrupted", HELLO_BOUND), ("answered", HELLO)];
+    for (outcome, cost) in costs {
+        let mut entries = records["entries"].as_array().expect("entries").iter();
+        let told = entries.find(|entry| entry["outcome"] == outcome).expect("a record");
+        assert_eq!((nano(&told["cost_usd"]), &told["recorded_by"]), (cost, &json!("owner")), "{told}");
+    }
 }

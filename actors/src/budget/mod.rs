@@ -5,6 +5,7 @@
 //! | `actor` | the queue in front of the ledger: what waits goes together, under a deadline and a breaker |
 //! | `messages` | what the actor is told |
 //! | `leases` | what this replica holds open, renewed while somebody holds it |
+//! | `pauses` | who was told to come back later |
 //! | `reaper` | chores: renew, reap, look at the store, announce again after it changed its role |
 //! | `settlements` | settles on their way, each sent by its record's ack |
 //! | `cursor` | settles again from the durable records until the ledger has answered |
@@ -18,6 +19,7 @@ mod cursor;
 pub mod embedded;
 mod leases;
 mod messages;
+mod pauses;
 mod reaper;
 mod settlements;
 pub mod store;
@@ -47,6 +49,7 @@ use crate::supervision::{Mailbox, SendError, Vitals};
 use actor::{BudgetActor, Post};
 use leases::{Held, Leases};
 use messages::{Drain, Question};
+use pauses::Pauses;
 
 /// What a caller waits for the ledger. Past it the answer is no.
 pub const DEADLINE: Duration = Duration::from_millis(250);
@@ -95,6 +98,7 @@ pub struct Budget {
     mailbox: Mailbox<BudgetActor>,
     ledger: Arc<dyn Ledger>,
     leases: Leases,
+    pauses: Pauses,
     outage: Outage,
     state: actor::Published,
     clock: Arc<dyn Clock>,
@@ -153,7 +157,7 @@ impl Budget {
         };
         let mailbox =
             Mailbox::start("budget", QUEUE, control, clock.clone(), move || BudgetActor::new(post.clone()));
-        Budget { mailbox, ledger, leases, outage, state, clock }
+        Budget { mailbox, ledger, leases, pauses: Pauses::default(), outage, state, clock }
     }
 
     /// Rate limits and reservation together. The hold is renewed while it lives: it goes along with the
@@ -166,7 +170,10 @@ impl Budget {
                 Ok(Admitted::Granted { granted, hold: self.leases.hold(held) })
             }
             Ok(Answer::Admit(Admission::Refused(refused))) => Ok(Admitted::Refused(refused)),
-            Ok(Answer::Admit(Admission::RateLimited(limited))) => Ok(Admitted::RateLimited(limited)),
+            Ok(Answer::Admit(Admission::RateLimited(limited))) => {
+                self.pauses.note(&admit.team, &admit.key, &limited, self.clock.now());
+                Ok(Admitted::RateLimited(limited))
+            }
             Ok(_) => Err(BudgetError::Void),
             Err(BudgetError::Unavailable { retry_after }) => match &self.outage {
                 Outage::Deny => Err(BudgetError::Unavailable { retry_after }),
@@ -177,6 +184,12 @@ impl Budget {
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// What [`Budget::admit`] told this key a moment ago, and would tell it again. Costs an atomic load where nobody
+    /// was told.
+    pub fn paused(&self, team: &TeamId, key: &KeyId) -> Option<RateLimited> {
+        self.pauses.of(team, key, self.clock.now())
     }
 
     /// The same reservation for all attempts together, before the next one is made.
@@ -224,6 +237,7 @@ impl Budget {
         limits: Limits,
         word: Option<Override>,
     ) -> Result<Status, BudgetError> {
+        self.pauses.forget(&team);
         match self.ask(Op::Override { team, limits, word }).await? {
             Answer::Override(status) => Ok(*status),
             _ => Err(BudgetError::Void),

@@ -39,6 +39,8 @@ pub(super) struct Rules {
     pub renew_never_creates: bool,
     /// Only an open id can be raised.
     pub raise_only_open: bool,
+    /// A raise has to fit, as an admit has.
+    pub raise_has_to_fit: bool,
     /// What was served without the store is charged however late it is, and remembered as long.
     pub unreserved_is_kept: bool,
 }
@@ -53,6 +55,7 @@ impl Rules {
         raise_to_total: true,
         renew_never_creates: true,
         raise_only_open: true,
+        raise_has_to_fit: true,
         unreserved_is_kept: true,
     };
 }
@@ -138,6 +141,7 @@ impl Books<'_> {
         let more = NanoUsd(total.0.saturating_sub(open.hold.0));
         let limits = raise.limits.with(self.team.word.as_ref());
         if more > NanoUsd::ZERO
+            && self.rules.raise_has_to_fit
             && let Err(refused) = admission::fits(self.team, Windows::at(open.granted_at), &limits, more)
         {
             return Raised::Refused(refused);

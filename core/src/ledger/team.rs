@@ -2,11 +2,12 @@
 //! that also notes it, so that a store knows what to write.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::answer::Window;
 use super::limits::Override;
 use super::op::{AFTER_MONTH, LEASE, MESSAGE_LIFE, ReservationId};
-use super::rate::Bucket;
+use super::rate::{Bucket, MINUTE};
 use super::tally::{Counter, Route, Tally, USAGE_KEPT};
 use super::window::{Hour, StoreTime, Windows};
 use crate::ids::KeyId;
@@ -17,6 +18,8 @@ const PURGED_A_STEP: usize = 8;
 /// A window's account outlives whatever may still be settled into it.
 const DAYS_KEPT: u32 = 40;
 const MONTHS_KEPT: u32 = 2;
+/// A key's buckets that ran empty are kept so long: a clock that steps back finds them as they were, on Redis too.
+const EMPTY_KEPT: Duration = MINUTE.saturating_mul(3);
 
 /// The books of one team. [`super::step`] is the only way to move them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,7 +183,8 @@ impl Team {
             !goes
         });
         self.keys.retain(|key, pace| {
-            let goes = pace.open == 0 && pace.requests.empty_at <= now && pace.tokens.empty_at <= now;
+            let empty_at = pace.requests.empty_at.max(pace.tokens.empty_at);
+            let goes = pace.open == 0 && empty_at.plus(EMPTY_KEPT) <= now;
             if goes {
                 changes.paces.insert(Some(key.clone()));
             }

@@ -165,6 +165,7 @@ pub fn cases() -> Vec<Case> {
         parallel_requests(),
         blocked_and_unlimited(),
         a_clock_that_steps_back(),
+        an_empty_bucket_as_the_clock_steps_back(),
     ]
 }
 
@@ -417,6 +418,20 @@ fn blocked_and_unlimited() -> Case {
         (4, s.admit(id(0, 3), 1), "granted"),
     ];
     Case { name: "zero blocks, no limit is nine million dollars", lines }
+}
+
+fn an_empty_bucket_as_the_clock_steps_back() -> Case {
+    let mut s = Story::new("clock-bucket", 1_000, 1_000);
+    s.key_rates = Rates { tokens_per_minute: Limit::AtMost(400), ..Rates::UNLIMITED };
+    let (a, b) = (id(0, 1), id(46, 2));
+    let lines = vec![
+        (0, s.admit_tokens(a, 1, 100), "granted, 999 left"),
+        (50, s.settle_as(a, 1, 50, false), "found open 1, charged 1"),
+        (50, s.reap(), "interrupted"),
+        // The bucket ran empty at 50: four seconds before that it is not.
+        (46, s.admit_tokens(b, 1, 100), "granted, 998 left"),
+    ];
+    Case { name: "a bucket that ran empty is the same after a clock stepped back", lines }
 }
 
 fn a_clock_that_steps_back() -> Case {

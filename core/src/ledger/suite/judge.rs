@@ -1,6 +1,6 @@
 //! What must hold of a history: at each answer, and once everybody is back and all is delivered.
 
-use super::super::answer::{Admission, Answer, Found, Window};
+use super::super::answer::{Admission, Answer, Found, Raised, Window};
 use super::super::team::Entry;
 use super::super::window::{Day, Hour, Windows};
 use super::super::{Counter, Op, Reap};
@@ -14,9 +14,21 @@ impl World<'_> {
     /// At every answer.
     pub(super) fn look(&self, message: &Message, answer: &Answer) -> Result<(), String> {
         let team = &self.oracle.teams[message.op.team()];
-        if let (Op::Admit(admit), Answer::Admit(Admission::Granted(granted))) = (&message.op, answer) {
-            let limits = admit.limits.with(team.word().as_ref());
-            for window in Windows::at(granted.granted_at).both() {
+        let granted = match (&message.op, answer) {
+            (Op::Admit(admit), Answer::Admit(Admission::Granted(granted))) => {
+                Some((admit.limits, granted.granted_at))
+            }
+            (Op::Raise(raise), Answer::Raise(Raised::Granted)) if !message.applied => {
+                team.kept(raise.id).and_then(|entry| match entry {
+                    Entry::Open(open) => Some((raise.limits, open.granted_at)),
+                    _ => None,
+                })
+            }
+            _ => None,
+        };
+        if let Some((limits, granted_at)) = granted {
+            let limits = limits.with(team.word().as_ref());
+            for window in Windows::at(granted_at).both() {
                 let account = team.account(window);
                 let limit = window.limit(&limits).amount();
                 if account.spent.0 + account.reserved.0 > limit.0 {
