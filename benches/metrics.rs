@@ -30,7 +30,7 @@ fn main() {
     let router = assembly::router(&Config::load(&environment, None).unwrap()).unwrap();
     let teams: Vec<TeamId> = (0..TEAMS).map(|n| TeamId::new(&format!("team-{n}")).unwrap()).collect();
     let places = Places::new(&teams, router.models().map(|route| &**route));
-    let metrics = Metrics::new(places, Duration::from_secs(1));
+    let metrics = Metrics::new(places);
     let routes: Vec<(String, String)> = router
         .models()
         .step_by(3)

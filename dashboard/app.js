@@ -10,8 +10,8 @@ import { actorsPanel, providersPanel, state } from "./providers.js";
 import { isSignedIn, signIn, signOut } from "./session.js";
 import { RANGES, Usage } from "./usage.js";
 
-/** New records bring new figures, each no more often than this. */
-const EVERY_MS = { budgets: 2_000, usage: 4_000, audit: 2_000, latency: 4_000, trail: 4_000 };
+/** New records bring new figures, each no more often than this; long times are dear to sum, and change slowly. */
+const EVERY_MS = { budgets: 2_000, usage: 4_000, usageOfMonths: 20_000, audit: 2_000, latency: 4_000, trail: 4_000 };
 /** And without news this often: windows reset, keys expire. */
 const QUIET_MS = 30_000;
 
@@ -87,12 +87,12 @@ class Page {
     }) : null;
     this.keys = this.who.isAdmin ? keysPanel() : null;
     this.loads = {
-      budgets: throttled(() => this.budgets.load(), EVERY_MS.budgets),
-      usage: throttled(() => this.usage.load(), EVERY_MS.usage),
+      budgets: throttled(() => this.budgets.load(), () => EVERY_MS.budgets),
+      usage: throttled(() => this.usage.load(), () => (RANGES[this.usage.range].grain === "day" ? EVERY_MS.usageOfMonths : EVERY_MS.usage)),
       // A page further back stays as it is while somebody reads it.
-      audit: throttled(() => this.audit.isNewest() && this.audit.load(), EVERY_MS.audit),
-      latency: throttled(() => this.latency.load(), EVERY_MS.latency),
-      trail: throttled(() => this.trail?.load(), EVERY_MS.trail),
+      audit: throttled(() => this.audit.isNewest() && this.audit.load(), () => EVERY_MS.audit),
+      latency: throttled(() => this.latency.load(), () => EVERY_MS.latency),
+      trail: throttled(() => this.trail?.load(), () => EVERY_MS.trail),
     };
     this.lay(leave, hello);
     this.keys?.load();
@@ -101,6 +101,7 @@ class Page {
     const quiet = setInterval(() => this.loadAll(), QUIET_MS);
     this.close = () => [second, quiet].forEach(clearInterval);
     signal.addEventListener("abort", this.close, { once: true });
+    document.addEventListener("visibilitychange", () => this.loadAll(), { signal });
   }
 
   lay(leave, hello) {
@@ -136,7 +137,7 @@ class Page {
       this.actors.update(data);
       this.attention();
     } else if (name === "records") {
-      Object.values(this.loads).forEach((load) => load());
+      this.loadAll();
     }
   }
 
@@ -150,7 +151,9 @@ class Page {
     this.second();
   }
 
+  /** A page that nobody looks at asks for nothing. */
   loadAll() {
+    if (document.hidden) return;
     Object.values(this.loads).forEach((load) => load());
   }
 
@@ -186,8 +189,8 @@ class Page {
   }
 }
 
-/** Runs at once, then at most once in `millis`; the last call is not lost, and none runs beside another. */
-function throttled(run, millis) {
+/** Runs at once, then at most once in `pause()` ms; the last call is not lost, and none runs beside another. */
+function throttled(run, pause) {
   let busy = false;
   let again = false;
   return async function go() {
@@ -196,13 +199,16 @@ function throttled(run, millis) {
       return;
     }
     busy = true;
-    await run();
-    setTimeout(() => {
-      busy = false;
-      if (again) {
-        again = false;
-        go();
-      }
-    }, millis);
+    try {
+      await run();
+    } finally {
+      setTimeout(() => {
+        busy = false;
+        if (again) {
+          again = false;
+          go();
+        }
+      }, pause());
+    }
   };
 }

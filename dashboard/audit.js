@@ -30,7 +30,7 @@ export function auditPanel(who) {
   const panel = new Panel("audit", "Recent requests", {
     controls,
     csv: () => [HEADS.map(([name]) => name), ...panel.entries.map(cells)],
-    note: "Records of this replica, newest first. They hold no word of what was said.",
+    note: "Newest first. Records hold no word of what was said.",
   });
   const newer = h("button", { type: "button", "data-focus": "newest", onclick: again }, "Newest");
   const older = h("button", { type: "button", "data-focus": "older", onclick: () => (pages.push(panel.next), panel.load()) }, "Older");
@@ -94,7 +94,8 @@ function row(record) {
 
 /** All of a record, in a drawer: words first, then the record as it stands in the trail. */
 function show(record) {
-  const facts = Object.entries(record).filter(([, value]) => typeof value !== "object" || value === null);
+  const facts = Object.entries(record).filter(([name, value]) => !CHAIN.has(name) && (typeof value !== "object" || value === null));
+  const counters = Object.entries({ ...record.usage, ...record.tags, ...record.changes });
   dialog(record.action ? "An administrator’s act" : "A request", () => h("div", null,
     h("p", null, stamp(h, record.time), " ", h("code", null, record.request_id)),
     record.attempts?.length > 0 && h("section", null, h("h3", null, "Attempts"), table("Attempts", [["Provider"], ["Model"], ["Outcome"], ["Status", "number"], ["Took", "number"], ["Cost", "number"]],
@@ -102,9 +103,21 @@ function show(record) {
         h("td", { class: "number" }, a.status ?? "–"), h("td", { class: "number" }, millis(a.ms)), h("td", { class: "number" }, usd(nano(a.cost_usd))))))),
     found(record) > 0 && h("section", null, h("h3", null, "Personal data"), h("p", null, Object.entries(record.pii.by_type).map(([type, n]) => h("span", { class: "tag" }, `${type} ${count(n)}`)), record.pii.action && ` ${words(record.pii.action)}`)),
     record.injection && h("section", null, h("h3", null, "Injection"), h("p", null, state(record.injection.verdict, "warn"), ` ${record.injection.score} %, ${(record.injection.reasons ?? []).map(words).join(", ")}`)),
-    h("section", null, h("h3", null, "Facts"), h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", null, words(name)), h("dd", null, String(value))]))),
+    counters.length > 0 && h("section", null, h("h3", null, record.action ? "Set" : "Used"), list(counters)),
+    h("section", null, h("h3", null, "Facts"), list(facts)),
     h("details", null, h("summary", null, "As it stands in the trail"), h("pre", { tabindex: "0", role: "region", "aria-label": "The record as JSON" }, JSON.stringify(record, null, 2)))),
   { kind: "drawer" });
+}
+
+/** What makes the trail a chain: in the record itself, and no fact of the request. */
+const CHAIN = new Set(["v", "seq", "prev", "type", "request_id"]);
+const UNITS = [[/_usd$/, (value) => `$${value}`], [/_ms$/, millis], [/_us$/, (value) => millis(value / 1000)], [/_tokens$/, count]];
+
+function list(facts) {
+  return h("dl", { class: "facts" }, facts.map(([name, value]) => {
+    const unit = typeof value === "number" && UNITS.find(([ending]) => ending.test(name));
+    return [h("dt", null, words(unit && !/tokens/.test(name) ? name.replace(/_[^_]*$/, "") : name)), h("dd", null, unit ? unit[1](value) : String(value))];
+  }));
 }
 
 /** Our own time apart from the upstream's, of the newest answers. */

@@ -39,7 +39,8 @@ export class Usage {
     this.cost = new Panel("cost", "Cost", {
       controls: [tabs("Cost by", [["provider", "Provider"], ["model", "Model"], ["team", "Team"]], this.dimension, (key) => {
         this.dimension = key;
-        this.load();
+        // What each team has does not depend on how the cost is split.
+        this.load(this.teamsOf === this.range ? this.teams : null);
       })],
       csv: () => this.costChart.rows(),
     });
@@ -74,21 +75,22 @@ export class Usage {
 
   /** One question, or two: the gateway groups, and sums over all are sums of its groups. A newer call takes the
    * place of an older one. */
-  async load() {
+  async load(known = null) {
     this.asked?.abort();
     const asked = (this.asked = new AbortController());
-    const range = RANGES[this.range];
+    const shown = this.range;
+    const range = RANGES[shown];
     const times = buckets(range);
     const from = new Date(times[0] * 1000).toISOString();
     const rows = async (group) => (await get("v1/usage", { from, group_by: group }, asked.signal)).rows;
     try {
       const byTeam = this.dimension === "team";
-      const [all, teams] = await Promise.all([rows(`${range.grain},${this.dimension}`), byTeam ? null : rows("team")]);
+      const [all, teams] = await Promise.all([rows(`${range.grain},${this.dimension}`), known ?? (byTeam ? null : rows("team"))]);
       if (asked.signal.aborted) return;
-      Object.assign(this, { times, grain: range.grain, all, teams: teams ?? all });
+      Object.assign(this, { times, grain: range.grain, all, teams: teams ?? all, teamsOf: shown });
       this.draw();
     } catch (error) {
-      if (error.name !== "AbortError") this.panels.forEach((panel) => panel.fail(error));
+      if (!asked.signal.aborted) this.panels.forEach((panel) => panel.fail(error));
     }
   }
 

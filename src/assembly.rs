@@ -151,7 +151,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     let analyzer = start_analyzer(&config, &control, &clock, &dice)?;
     let replica = format!("{:08x}", dice.roll() >> 32);
     let keys = Keys::from_config(&config.access);
-    let metrics = metrics(&config, &keys, &router, &clock);
+    let metrics = metrics(&config, &keys, [&router, &embeddings]);
     let audit = start_audit(&config, &replica, &clock, &dice)?.observed_by(metrics.clone());
     let settlements = Settlements::default();
     let ledger = open_ledger(&config, &control, &clock).await?;
@@ -208,10 +208,10 @@ fn start_alerts(
 }
 
 /// Labels are the names that the configuration knows.
-fn metrics(config: &Config, keys: &Keys, router: &Router, clock: &Arc<dyn Clock>) -> Arc<Metrics> {
+fn metrics(config: &Config, keys: &Keys, routers: [&Router; 2]) -> Arc<Metrics> {
     let teams: BTreeSet<_> = config.budgets.teams.keys().chain(keys.teams()).collect();
-    let places = Places::new(teams, router.models().map(|route| &**route));
-    Arc::new(Metrics::new(places, clock.unix()))
+    let routes = routers.into_iter().flat_map(Router::models).map(|route| &**route);
+    Arc::new(Metrics::new(Places::new(teams, routes)))
 }
 
 /// The analyzer's own gate, breaker and actor: it is one more thing that can fail.

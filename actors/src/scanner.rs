@@ -107,6 +107,14 @@ impl Scanner {
         }
     }
 
+    /// Runs a small search where it is: a piece of an answer on its way.
+    ///
+    /// # Errors
+    /// [`ScanError::Failed`] where it panicked.
+    pub fn here<R>(&self, search: impl FnOnce() -> R) -> Result<R, ScanError> {
+        self.caught(search).ok_or(ScanError::Failed)
+    }
+
     fn caught<R>(&self, search: impl FnOnce() -> R) -> Option<R> {
         caught(&self.tally, search)
     }

@@ -46,6 +46,8 @@ pub struct Vectors {
     /// One for each input, in their order.
     pub vectors: Vec<Vector>,
     pub usage: Usage,
+    /// The name of the model that the provider answered with.
+    pub model: Option<Text>,
 }
 
 /// A vector as its provider wrote it.

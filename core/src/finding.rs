@@ -218,6 +218,8 @@ pub struct Summary {
     pub unscanned: BTreeMap<&'static str, u32>,
     /// Values that were kept out of addresses in the answer.
     pub withheld: u32,
+    /// Values in the answer that did not come from the caller, and were masked.
+    pub answer_masked: u32,
 }
 
 impl Summary {
@@ -235,6 +237,7 @@ impl Summary {
         }
         self.action = self.action.max(other.action);
         self.withheld += other.withheld;
+        self.answer_masked += other.answer_masked;
     }
 }
 

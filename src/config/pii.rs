@@ -95,6 +95,16 @@ fn policy(settings: &mut Settings<'_>, base: &Policy, table: &PiiTable) -> Polic
             }
         }
     }
+    if let Some(answers) = &table.answers {
+        policy.answers = answers.value;
+        if answers.value && settings.text("PII_ENGINE") == Some("presidio") {
+            settings.wrong(
+                &answers.place,
+                "needs the engine that is built in: a stream can't wait for an analyzer",
+                "set PII_ENGINE=both, or leave it out",
+            );
+        }
+    }
     for (written, lets_out) in [
         (&table.images, &mut policy.images),
         (&table.audio, &mut policy.audio),

@@ -157,7 +157,7 @@ impl Counts {
     }
 
     pub fn add(&self, place: usize, count: u64) {
-        if let Some(counter) = self.0.get(place) {
+        if let (true, Some(counter)) = (count > 0, self.0.get(place)) {
             counter.fetch_add(count, Ordering::Relaxed);
         }
     }

@@ -25,7 +25,7 @@ mod written;
 
 use gateway_actors::alerts::Fate;
 use gateway_actors::audit::Observer;
-use gateway_core::audit::{AdminRecord, Attempt, Outcome, Record, RecordedBy, RequestRecord};
+use gateway_core::audit::{AdminRecord, Attempt, Named, Outcome, Record, RecordedBy, RequestRecord};
 use gateway_core::ledger::{Alert, Window};
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::Route;
@@ -80,7 +80,6 @@ pub struct Metrics {
     /// In the order of [`FATES`].
     deliveries: Counts,
     standing: Standing,
-    started: Duration,
 }
 
 /// Words that stand in labels.
@@ -126,8 +125,7 @@ struct OfDoor {
 }
 
 impl Metrics {
-    /// `started` is now, since the Unix epoch.
-    pub fn new(places: Places, started: Duration) -> Metrics {
+    pub fn new(places: Places) -> Metrics {
         let words = Vocabulary {
             attempts: Words::new(MOST_WORDS),
             codes: Words::new(MOST_WORDS),
@@ -146,7 +144,6 @@ impl Metrics {
             unrecorded: AtomicU64::new(0),
             deliveries: Counts::new(FATES.len()),
             standing: Standing::default(),
-            started,
         }
     }
 
@@ -211,17 +208,29 @@ impl Metrics {
     }
 
     fn request(&self, record: &RequestRecord) {
-        let used = record.provider_used.as_ref().zip(record.model_used.as_ref());
-        let used = self.places.route(used.map(|(provider, model)| (provider.as_str(), model.as_str())));
+        let names = record.provider_used.as_ref().zip(record.model_used.as_ref());
+        let names = names.map(|(provider, model)| (provider.as_str(), model.as_str()));
+        let used = self.places.route(names);
+        let Some(of_team) = self.of_team(self.places.team(record.team_id.as_ref().map(Named::as_str))) else {
+            return;
+        };
         let operation = usize::from(record.endpoint.as_str() == EMBEDDINGS);
-        if let Some(of_team) =
-            self.of_team(self.places.team(record.team_id.as_ref().map(|team| team.as_str())))
-        {
-            self.of_request(of_team, used, record);
-        }
         // A reaper knows of a call, not how long it took.
         let timed = record.recorded_by == RecordedBy::Owner;
-        record.attempts.iter().for_each(|attempt| self.attempt(operation, attempt, timed));
+        let (mut consumer, mut rest) = (used, record.cost_usd);
+        for attempt in record.attempts.iter() {
+            let tried = Some((attempt.provider.as_str(), attempt.model.as_str()));
+            let place = if tried == names { used } else { self.places.route(tried) };
+            self.attempt(operation, attempt, place, timed);
+            of_team.cost(place, attempt.cost_usd);
+            rest = NanoUsd(rest.0.saturating_sub(attempt.cost_usd.0));
+            if names.is_none() {
+                // What nobody answered was consumed where it was tried last.
+                consumer = place;
+            }
+        }
+        of_team.cost(consumer, rest);
+        self.of_request(of_team, (used, consumer), record);
         if let (Outcome::Answered, Some(of_route)) = (record.outcome, self.of_route(used)) {
             of_route.answered(operation, record);
         }
@@ -234,47 +243,33 @@ impl Metrics {
         }
     }
 
-    fn of_request(&self, of_team: &OfTeam, used: usize, record: &RequestRecord) {
+    fn of_request(&self, of_team: &OfTeam, (used, consumer): (usize, usize), record: &RequestRecord) {
         let outcome = OUTCOMES.iter().position(|outcome| *outcome == record.outcome);
         if let (Some(cell), Some(outcome)) = (of_team.route(used), outcome) {
             cell.outcomes.add(outcome, 1);
-            cell.fallbacks.fetch_add(u64::from(record.fallback_triggered), Ordering::Relaxed);
+            add(&cell.fallbacks, u64::from(record.fallback_triggered));
         }
-        let last = record.attempts.iter().last().map(|attempt| self.attempted(attempt));
-        // What nobody answered was consumed where it was tried last.
-        let consumer = if record.provider_used.is_some() { used } else { last.unwrap_or(used) };
         if let Some(cell) = of_team.route(consumer) {
             for (place, count) in tokens(&record.usage).into_iter().enumerate() {
                 cell.tokens.add(place, count);
             }
         }
-        let mut rest = record.cost_usd;
-        for attempt in record.attempts.iter().filter(|attempt| attempt.cost_usd > NanoUsd::ZERO) {
-            rest = NanoUsd(rest.0.saturating_sub(attempt.cost_usd.0));
-            of_team.cost(self.attempted(attempt), attempt.cost_usd);
-        }
-        of_team.cost(consumer, rest);
         if let Some(code) = &record.code {
             of_team.errors.add(self.words.codes.place(code.as_str()), 1);
         }
         for (kind, count) in record.pii.by_type.iter() {
             of_team.redactions.add(self.words.kinds.place(kind.as_str()), *count);
         }
-        of_team.withheld.fetch_add(record.pii.withheld, Ordering::Relaxed);
-        of_team.unscanned.fetch_add(record.pii.unscanned, Ordering::Relaxed);
+        add(&of_team.withheld, record.pii.withheld);
+        add(&of_team.unscanned, record.pii.unscanned);
         if let Some(injection) = &record.injection {
             of_team.verdicts.add(self.words.verdicts.place(injection.verdict.as_str()), 1);
         }
     }
 
-    fn attempted(&self, attempt: &Attempt) -> usize {
-        self.places.route(Some((attempt.provider.as_str(), attempt.model.as_str())))
-    }
-
-    fn attempt(&self, operation: usize, attempt: &Attempt, timed: bool) {
-        let Some(of_route) = self.of_route(self.attempted(attempt)) else { return };
-        let word = attempt.outcome.as_str();
-        let place = self.words.attempts.place(word);
+    fn attempt(&self, operation: usize, attempt: &Attempt, route: usize, timed: bool) {
+        let Some(of_route) = self.of_route(route) else { return };
+        let place = self.words.attempts.place(attempt.outcome.as_str());
         of_route.attempts.add(place, 1);
         if timed && was_called(attempt) {
             let at = operation * self.words.attempts.places() + place;
@@ -329,6 +324,13 @@ impl OfRoute {
                 }
             }
         }
+    }
+}
+
+/// Most counters of most requests do not move: then not even an atomic is written.
+fn add(counter: &AtomicU64, count: u64) {
+    if count > 0 {
+        counter.fetch_add(count, Ordering::Relaxed);
     }
 }
 

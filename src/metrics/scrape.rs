@@ -33,7 +33,7 @@ pub async fn page(gateway: &Gateway, format: Format) -> String {
     trail(seen.as_deref().and_then(|seen| seen.audit.as_ref()), &mut page);
     actors(gateway, &mut page);
     if let Some(seen) = &seen {
-        seen.process.write(metrics.started, &mut page);
+        seen.process.write(gateway.started, &mut page);
     }
     page.finish()
 }

@@ -26,7 +26,7 @@ fn metrics() -> Metrics {
         .unwrap(),
     );
     let router = routes.unwrap();
-    Metrics::new(Places::new(&teams, router.models().map(|route| &**route)), Duration::from_secs(1))
+    Metrics::new(Places::new(&teams, router.models().map(|route| &**route)))
 }
 
 fn named(text: &str) -> Named {

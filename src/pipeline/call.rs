@@ -355,9 +355,10 @@ impl Calling {
         &self.plan[self.chosen]
     }
 
-    /// What puts the caller's own values back into this candidate's answer; none where none was taken out.
+    /// What puts the caller's own values back into this candidate's answer, and masks others; none where there is
+    /// nothing to do.
     pub(super) fn restoring(&self) -> Option<Restoring> {
-        Restoring::new(self.inspected.taken.as_ref(), self.candidate().route.kind)
+        Restoring::new(&self.inspected, self.candidate().route.kind)
     }
 
     pub(super) fn deadline(&self) -> Instant {

@@ -41,8 +41,9 @@ pub async fn count(
         receive::check_media_type(request.headers())?;
         let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-        exchange
-            .note(|record| record::asked(record, gateway, asked.provider.as_deref(), asked.model.as_deref()));
+        exchange.note(|record| {
+            record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
+        });
         let plan = plan(gateway, dialect, &asked)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
@@ -63,11 +64,7 @@ pub async fn count(
     if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
         return Err(ended(exchange, failure).await);
     }
-    tokio::select! {
-        biased;
-        served = answer(calling, exchange, &by) => served,
-        () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
-    }
+    answer(calling, exchange, &by).await
 }
 
 /// The candidates that count, each with how it is asked. `None` where the one that would serve the request does

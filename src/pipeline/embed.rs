@@ -10,7 +10,7 @@ use crate::gateway::{Gateway, Worker};
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
-use gateway_core::conversation::Need;
+use gateway_core::conversation::{Need, Text};
 use gateway_core::embedding::{VectorFormat, Vectors};
 use gateway_core::routing::{Ask, Candidate, PlanError, Tail};
 use gateway_core::usage::Usage;
@@ -33,7 +33,7 @@ pub async fn embed(
         receive::check_media_type(request.headers())?;
         let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = embeddings::decode(&body)?;
-        exchange.note(|record| record::asked(record, gateway, None, Some(&asked.model)));
+        exchange.note(|record| record::asked(record, &gateway.embeddings, None, Some(&asked.model)));
         let plan = plan(gateway, &asked, request.headers())?;
         let inspected = inspect::inspect_inputs(gateway, worker, &exchange, &mut asked.embedding).await?;
         if let Some(summary) = &inspected.summary {
@@ -53,12 +53,7 @@ pub async fn embed(
     if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
         return Err(ended(exchange, failure).await);
     }
-    tokio::select! {
-        biased;
-        served = answer(calling, exchange, &by, inputs, format) => served,
-        // With the answer its call is cut: the guard drains for as long as the grace lasts.
-        () = gateway.shutdown.grace_over() => Err(Failure::Stopping),
-    }
+    answer(calling, exchange, &by, inputs, format).await
 }
 
 /// The candidates, each with how it is asked. Never empty.
@@ -93,6 +88,10 @@ fn plan(
 impl Consumed for Vectors {
     fn consumed(&self) -> (Usage, u64) {
         (self.usage, 0)
+    }
+
+    fn model(&self) -> Option<&Text> {
+        self.model.as_ref()
     }
 }
 

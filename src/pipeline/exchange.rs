@@ -13,7 +13,7 @@ use crate::identity::Principal;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
 use bytes::Bytes;
-use gateway_actors::audit::{Audit, Behind};
+use gateway_actors::audit::{Audit, AuditError, Behind};
 use gateway_actors::budget::Due;
 use gateway_core::audit::{Record, RequestRecord};
 use gateway_core::clock::Clock;
@@ -225,8 +225,15 @@ impl Exchange {
     /// answer has been made, and goes out.
     pub async fn finish(&mut self) {
         let Some((record, told)) = self.closed() else { return };
-        if let Err(error) = self.audit.record_holding(record, told).await {
-            log::warn!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
+        match self.audit.record_holding(record, told).await {
+            Ok(_) => {}
+            // Told once, not for each request.
+            Err(error @ AuditError::Unwritable) => {
+                log::debug!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
+            }
+            Err(error @ (AuditError::Late | AuditError::Full)) => {
+                log::warn!(request_id = self.id.as_str(), error:%; "this request is not recorded yet");
+            }
         }
     }
 

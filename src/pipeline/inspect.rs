@@ -4,12 +4,15 @@
 use super::analyze::analyze;
 use super::exchange::Exchange;
 use super::failure::Failure;
+use super::restore::Restoring;
 use crate::gateway::{Gateway, Inspector, Worker};
 use gateway_actors::scanner::ScanError;
 use gateway_core::conversation::{Conversation, Output};
 use gateway_core::embedding::Embedding;
 use gateway_core::finding::{Finding, Summary};
 use gateway_core::ids::TeamId;
+use gateway_inspection::engine::Engine;
+use gateway_inspection::redact::policy::Policy;
 use gateway_inspection::redact::{self, Redacted, Refused, Rules};
 use gateway_inspection::restore::{Mode, Origins, Restorer};
 use gateway_inspection::vault::Sealed;
@@ -22,13 +25,38 @@ pub(super) struct Inspected {
     pub summary: Option<Summary>,
     /// `None` where nothing was taken out that could come back.
     pub taken: Option<Arc<Taken>>,
+    /// `None` where answers are not searched.
+    pub answers: Option<Answers>,
+    /// The answer's text is a JSON document.
+    pub json_output: bool,
+}
+
+/// What searches a team's answers.
+#[derive(Clone)]
+pub(super) struct Answers {
+    gateway: Arc<Gateway>,
+    team: TeamId,
+}
+
+impl Answers {
+    fn new(gateway: &Arc<Gateway>, team: &TeamId) -> Option<Answers> {
+        let on = gateway.config.pii.policy(team).answers && gateway.inspector.engine.is_some();
+        on.then(|| Answers { gateway: Arc::clone(gateway), team: team.clone() })
+    }
+
+    /// Where the search fails, nothing of the answer may follow.
+    pub(super) fn search(&self, search: impl FnOnce(&Engine, &Policy)) -> Result<(), ScanError> {
+        let Inspector { engine, scanner, .. } = &self.gateway.inspector;
+        let engine = engine.as_ref().ok_or(ScanError::Failed)?;
+        scanner.here(|| search(engine, self.gateway.config.pii.policy(&self.team)))
+    }
 }
 
 impl Inspected {
-    /// So many values were kept out of addresses in the answer.
-    pub(super) fn withheld(&mut self, count: u32) {
+    /// What became of the answer.
+    pub(super) fn restored(&mut self, restoring: &Restoring) {
         if let Some(summary) = &mut self.summary {
-            summary.withheld = count;
+            (summary.withheld, summary.answer_masked) = (restoring.withheld(), restoring.masked());
         }
     }
 }
@@ -37,8 +65,6 @@ impl Inspected {
 pub(super) struct Taken {
     vault: Arc<Sealed>,
     origins: Arc<Origins>,
-    /// The answer's text is a JSON document.
-    pub json_output: bool,
 }
 
 impl Taken {
@@ -74,8 +100,9 @@ pub(super) async fn inspect(
     *conversation = own;
     let Redacted { vault, origins, summary } = redacted?;
     let taken = (!vault.is_empty())
-        .then(|| Arc::new(Taken { vault: Arc::new(vault.seal()), origins: Arc::new(origins), json_output }));
-    Ok(Inspected { summary: Some(summary), taken })
+        .then(|| Arc::new(Taken { vault: Arc::new(vault.seal()), origins: Arc::new(origins) }));
+    let answers = Answers::new(gateway, &exchange.principal.team);
+    Ok(Inspected { summary: Some(summary), taken, answers, json_output })
 }
 
 /// Searches the inputs of a request for embeddings, each by itself: a vector depends on its own text alone, so
@@ -103,7 +130,7 @@ pub(super) async fn inspect_inputs(
     let searched = gateway.inspector.scanner.run(bytes, move || search_each(&of, &team, own, &external));
     let (own, summary) = searched.await?;
     *embedding = own;
-    Ok(Inspected { summary: Some(summary?), taken: None })
+    Ok(Inspected { summary: Some(summary?), ..Inspected::default() })
 }
 
 fn search_each(

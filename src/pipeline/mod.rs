@@ -107,8 +107,9 @@ pub async fn walk(
         receive::check_media_type(request.headers())?;
         let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-        exchange
-            .note(|record| record::asked(record, gateway, asked.provider.as_deref(), asked.model.as_deref()));
+        exchange.note(|record| {
+            record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
+        });
         let plan = plan(gateway, dialect, &asked)?;
         admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
@@ -273,7 +274,7 @@ fn restored(calling: &mut Calling, events: Vec<Event>) -> Result<Whole, Failure>
             for event in events {
                 restoring.event(event, &mut |event| whole.add(event))?;
             }
-            calling.inspected.withheld(restoring.withheld());
+            calling.inspected.restored(&restoring);
         }
     }
     Ok(whole)

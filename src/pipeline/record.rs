@@ -12,7 +12,7 @@ use actix_web::HttpRequest;
 use gateway_core::audit::{Named, Outcome, Pii, RequestId, RequestRecord, Time};
 use gateway_core::conversation::Text;
 use gateway_core::finding::{Action, Summary};
-use gateway_core::routing::Route;
+use gateway_core::routing::{Route, Router};
 use gateway_inspection::redact::Refused;
 use std::time::Duration;
 
@@ -45,12 +45,12 @@ pub(super) fn begun(
 /// A name that points at no route is the caller's own text, and stays out.
 pub(super) fn asked(
     record: &mut RequestRecord,
-    gateway: &Gateway,
+    router: &Router,
     provider: Option<&str>,
     model: Option<&str>,
 ) {
     let Some(model) = model else { return };
-    let known = gateway.router.knows(provider, model);
+    let known = router.knows(provider, model);
     record.model_requested = known.then(|| Named::cleaned(model));
 }
 
@@ -69,6 +69,7 @@ pub(super) fn searched(record: &mut RequestRecord, summary: &Summary) {
 pub(super) fn restored(record: &mut RequestRecord, inspected: &Inspected) {
     if let Some(summary) = &inspected.summary {
         record.pii.withheld = u64::from(summary.withheld);
+        record.pii.answer_masked = u64::from(summary.answer_masked);
     }
 }
 

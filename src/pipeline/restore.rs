@@ -1,16 +1,21 @@
-//! The caller's own values put back into an answer: each choice's text, thinking, refusal and tool calls by a
-//! [`Restorer`] of their own, emptied before what it belongs to ends.
+//! The caller's own values put back into an answer, and others masked where the policy says so: each choice's text,
+//! thinking, refusal and tool calls on a way of their own, emptied before what it belongs to ends.
 
+use gateway_actors::scanner::ScanError;
 use gateway_core::conversation::{Event, Text};
 use gateway_core::ids::ProviderKind;
+use gateway_inspection::answer::Masker;
 use gateway_inspection::restore::{Mode, Overgrown, Restorer};
 use std::sync::Arc;
 
-use super::inspect::Taken;
+use super::failure::Failure;
+use super::inspect::{Answers, Inspected, Taken};
 
 /// The way of one answer's events to the caller.
 pub(super) struct Restoring {
-    taken: Arc<Taken>,
+    taken: Option<Arc<Taken>>,
+    answers: Option<Answers>,
+    json_output: bool,
     /// Thinking that its provider signs comes back byte for byte.
     opaque_thinking: bool,
     choices: Vec<Choice>,
@@ -21,7 +26,82 @@ pub(super) struct Restoring {
 struct Choice {
     saying: Option<Saying>,
     /// What was said so far, each with its own state.
-    restorers: Vec<(Saying, Restorer)>,
+    ways: Vec<(Saying, Way)>,
+}
+
+/// What a text goes through: first masked, then restored, so that what is put back is not searched.
+struct Way {
+    masker: Option<Masker>,
+    restorer: Option<Restorer>,
+    masked: String,
+}
+
+/// Why an answer ends early.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    Overgrown(Overgrown),
+    Unsearched(ScanError),
+}
+
+impl From<Overgrown> for Unfit {
+    fn from(overgrown: Overgrown) -> Unfit {
+        Unfit::Overgrown(overgrown)
+    }
+}
+
+impl From<ScanError> for Unfit {
+    fn from(error: ScanError) -> Unfit {
+        Unfit::Unsearched(error)
+    }
+}
+
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Failure {
+        match unfit {
+            Unfit::Overgrown(overgrown) => overgrown.into(),
+            Unfit::Unsearched(error) => error.into(),
+        }
+    }
+}
+
+impl Way {
+    /// Whether a piece goes by as it is. A yes counts as having passed it.
+    fn passes(&mut self, piece: &str) -> bool {
+        self.masker.is_none() && self.restorer.as_mut().is_none_or(|restorer| restorer.passes(piece))
+    }
+
+    fn push(&mut self, piece: &str, answers: Option<&Answers>, out: &mut String) -> Result<(), Unfit> {
+        let Way { masker, restorer, masked } = self;
+        let piece = match (masker, answers) {
+            (Some(masker), Some(answers)) => {
+                masked.clear();
+                answers.search(|engine, policy| masker.push(piece, engine, policy, masked))?;
+                masked.as_str()
+            }
+            _ => piece,
+        };
+        match restorer {
+            Some(restorer) => restorer.push(piece, out)?,
+            None => out.push_str(piece),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, answers: Option<&Answers>, out: &mut String) -> Result<(), Unfit> {
+        let Way { masker, restorer, masked } = self;
+        if let (Some(masker), Some(answers)) = (masker, answers) {
+            masked.clear();
+            answers.search(|engine, policy| masker.finish(engine, policy, masked))?;
+            match restorer {
+                Some(restorer) => restorer.push(masked, out)?,
+                None => out.push_str(masked),
+            }
+        }
+        if let Some(restorer) = restorer {
+            restorer.finish(out)?;
+        }
+        Ok(())
+    }
 }
 
 /// What is being said. A change of it ends what was said before.
@@ -34,10 +114,13 @@ enum Saying {
 }
 
 impl Restoring {
-    /// `None` where nothing was taken out.
-    pub(super) fn new(taken: Option<&Arc<Taken>>, kind: ProviderKind) -> Option<Restoring> {
-        Some(Restoring {
-            taken: Arc::clone(taken?),
+    /// `None` where nothing was taken out, and answers are not searched.
+    pub(super) fn new(inspected: &Inspected, kind: ProviderKind) -> Option<Restoring> {
+        let Inspected { taken, answers, json_output, .. } = inspected;
+        (taken.is_some() || answers.is_some()).then(|| Restoring {
+            taken: taken.clone(),
+            answers: answers.clone(),
+            json_output: *json_output,
             opaque_thinking: kind == ProviderKind::Anthropic,
             choices: Vec::new(),
             scratch: String::new(),
@@ -47,8 +130,8 @@ impl Restoring {
     /// Passes an event on, restored; what may be the beginning of a placeholder waits.
     ///
     /// # Errors
-    /// An answer that would grow without bound.
-    pub(super) fn event(&mut self, event: Event, next: &mut dyn FnMut(Event)) -> Result<(), Overgrown> {
+    /// An answer that would grow without bound, or could not be searched.
+    pub(super) fn event(&mut self, event: Event, next: &mut dyn FnMut(Event)) -> Result<(), Unfit> {
         match event {
             Event::Thinking { .. } if self.opaque_thinking => next(event),
             Event::Text { choice, text } => self.piece(choice, Saying::Text, text, next)?,
@@ -78,11 +161,25 @@ impl Restoring {
 
     /// Values that were kept out of addresses, so far.
     pub(super) fn withheld(&self) -> u32 {
-        self.choices
-            .iter()
-            .flat_map(|choice| &choice.restorers)
-            .map(|(_, restorer)| restorer.withheld())
-            .sum()
+        self.ways().filter_map(|way| way.restorer.as_ref()).map(Restorer::withheld).sum()
+    }
+
+    /// Values that did not come from the caller, so far.
+    pub(super) fn masked(&self) -> u32 {
+        self.ways().filter_map(|way| way.masker.as_ref()).map(Masker::masked).sum()
+    }
+
+    fn ways(&self) -> impl Iterator<Item = &Way> {
+        self.choices.iter().flat_map(|choice| &choice.ways).map(|(_, way)| way)
+    }
+
+    fn way(&self, saying: Saying) -> Way {
+        let mode = mode(saying, self.json_output);
+        Way {
+            masker: self.answers.as_ref().map(|_| Masker::new(mode)),
+            restorer: self.taken.as_ref().map(|taken| taken.restorer(mode)),
+            masked: String::new(),
+        }
     }
 
     fn piece(
@@ -91,22 +188,25 @@ impl Restoring {
         saying: Saying,
         text: Text,
         next: &mut dyn FnMut(Event),
-    ) -> Result<(), Overgrown> {
+    ) -> Result<(), Unfit> {
         self.turn_to(choice, Some(saying), next)?;
-        let restorers = &mut self.choices[choice as usize].restorers;
-        let known = restorers.iter().position(|(of, _)| *of == saying);
-        let at = known.unwrap_or_else(|| {
-            restorers.push((saying, self.taken.restorer(mode(saying, self.taken.json_output))));
-            restorers.len() - 1
-        });
-        let restorer = &mut restorers[at].1;
+        let known = self.choices[choice as usize].ways.iter().position(|(of, _)| *of == saying);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let way = self.way(saying);
+                self.choices[choice as usize].ways.push((saying, way));
+                self.choices[choice as usize].ways.len() - 1
+            }
+        };
+        let way = &mut self.choices[choice as usize].ways[at].1;
         let plain = text.decoded();
-        if restorer.passes(&plain) {
+        if way.passes(&plain) {
             next(said(choice, saying, text));
             return Ok(());
         }
         self.scratch.clear();
-        restorer.push(&plain, &mut self.scratch)?;
+        way.push(&plain, self.answers.as_ref(), &mut self.scratch)?;
         if !self.scratch.is_empty() {
             next(said(choice, saying, Text::new(&self.scratch)));
         }
@@ -119,7 +219,7 @@ impl Restoring {
         choice: u32,
         saying: Option<Saying>,
         next: &mut dyn FnMut(Event),
-    ) -> Result<(), Overgrown> {
+    ) -> Result<(), Unfit> {
         let index = choice as usize;
         // Decoders refuse an index over their bound.
         if self.choices.len() <= index {
@@ -128,9 +228,9 @@ impl Restoring {
         let at = &mut self.choices[index];
         let before = std::mem::replace(&mut at.saying, saying);
         let Some(before) = before.filter(|before| Some(*before) != saying) else { return Ok(()) };
-        if let Some((_, restorer)) = at.restorers.iter_mut().find(|(of, _)| *of == before) {
+        if let Some((_, way)) = at.ways.iter_mut().find(|(of, _)| *of == before) {
             self.scratch.clear();
-            restorer.finish(&mut self.scratch)?;
+            way.finish(self.answers.as_ref(), &mut self.scratch)?;
             if !self.scratch.is_empty() {
                 next(said(choice, before, Text::new(&self.scratch)));
             }

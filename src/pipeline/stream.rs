@@ -85,10 +85,10 @@ struct Flowing {
 }
 
 impl Flowing {
-    fn note_withheld(&mut self) {
+    fn note_restored(&mut self) {
         let Flowing { calling, exchange, restoring, .. } = self;
         if let Some(restoring) = restoring {
-            calling.inspected.withheld(restoring.withheld());
+            calling.inspected.restored(restoring);
             exchange.note(|record| record::restored(record, &calling.inspected));
         }
     }
@@ -218,7 +218,7 @@ impl Answering {
     fn close(&mut self) {
         if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
             flowing.live.permit.report(Outcome::Succeeded);
-            flowing.note_withheld();
+            flowing.note_restored();
             let charge = flowing.exchange.bill.charge_seen();
             let facts = flowing.calling.facts(&flowing.exchange, &charge);
             let mut closing = BytesMut::with_capacity(1024);
@@ -235,7 +235,7 @@ impl Answering {
         if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
             flowing.live.permit.report(Outcome::Faulted(fault.clone()));
             flowing.exchange.attempts.breaks(fault.word());
-            flowing.note_withheld();
+            flowing.note_restored();
             let failure = Failure::CutShort { class: fault.class.clone() };
             self.fail(flowing.exchange, Ending::CutShort, &failure);
         }
@@ -246,7 +246,7 @@ impl Answering {
     fn stop(&mut self) -> bool {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Flowing(mut flowing) => {
-                flowing.note_withheld();
+                flowing.note_restored();
                 self.fail(flowing.exchange, Ending::CutShort, &Failure::Stopping);
                 true
             }

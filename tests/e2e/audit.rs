@@ -183,3 +183,81 @@ async fn replicas_show_each_other_their_newest_records() {
     redis.start_again().await;
     eventually("told late", async || ids(&recent(&gateways[1], "").await).contains(&id.to_owned())).await;
 }
+
+/// The lines of each segment, the oldest first.
+type Files = Vec<(String, Vec<String>)>;
+
+#[tokio::test]
+async fn each_deed_is_named_with_its_place() {
+    let state = State::new();
+    // Another key begins another segment: three of a head and three records each, 1 to 4, 5 to 8, 9 to 12.
+    for key in ["the-first-key-of-the-trail", "the-second-key-of-the-trail", "the-third-key-of-the-trail"] {
+        let gateway = state.setup().env("AUDIT_HMAC_KEY", key).start().await;
+        for _ in 0..3 {
+            let body = Dialect::OpenAi.ask("gpt-4o", "say: hello", Delivery::Json);
+            assert_eq!(gateway.post(Dialect::OpenAi.path(), &body).await.status, 200);
+        }
+        assert!(gateway.stop().await.status.success());
+        // The remembered end is signed with the key of its time.
+        std::fs::remove_file(state.path().join("audit-head")).expect("the remembered end");
+    }
+    let whole: Files = state
+        .segments()
+        .iter()
+        .map(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+            let text = std::fs::read_to_string(path).expect("a segment");
+            (name, text.lines().map(str::to_owned).collect())
+        })
+        .collect();
+    assert_eq!(whole.iter().map(|(_, lines)| lines.len()).collect::<Vec<_>>(), [4, 4, 4]);
+    type Deed = fn(&mut Files);
+    let cases: [(&str, Deed, &str); 7] = [
+        ("nothing", |_| {}, "the trail is whole"),
+        (
+            "changed",
+            |files| files[1].1[1] = files[1].1[1].replace("\"status\":200", "\"status\":500"),
+            "audit-000000000005.jsonl:2 (seq 6): the line was changed",
+        ),
+        (
+            "removed",
+            |files| drop(files[1].1.remove(1)),
+            "audit-000000000005.jsonl:2 (seq 7): before it, lines 6 to 6 are missing",
+        ),
+        (
+            "inserted",
+            |files| {
+                let copy = files[0].1[2].clone();
+                files[1].1.insert(2, copy);
+            },
+            "audit-000000000005.jsonl:3 (seq 3): its number is there already: a line was inserted",
+        ),
+        (
+            "swapped",
+            |files| files[1].1.swap(1, 2),
+            "audit-000000000005.jsonl:3 (seq 6): the line stands out of order",
+        ),
+        (
+            "a segment removed",
+            |files| drop(files.remove(1)),
+            "audit-000000000009.jsonl:1 (seq 9): before it, 1 segment(s) with lines 5 to 8 are missing",
+        ),
+        (
+            "a segment truncated",
+            |files| files[1].1.truncate(2),
+            "audit-000000000005.jsonl:2 (seq 6): the segment was cut behind this line: lines up to 8 are missing",
+        ),
+    ];
+    for (number, (case, deed, want)) in cases.into_iter().enumerate() {
+        let mut files = whole.clone();
+        deed(&mut files);
+        let folder = state.path().join(format!("tampered-{number}"));
+        std::fs::create_dir(&folder).expect("a folder");
+        for (name, lines) in files {
+            std::fs::write(folder.join(name), lines.join("\n") + "\n").expect("written");
+        }
+        let told = state.audit(&["verify", &folder.display().to_string()]);
+        assert!(told.out.contains(want), "{case}: {}{}", told.out, told.err);
+        assert_eq!(told.status.code(), Some(i32::from(case != "nothing")), "{case}");
+    }
+}

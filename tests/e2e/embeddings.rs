@@ -65,10 +65,23 @@ async fn each_provider_makes_vectors_and_is_paid_for_them() {
         let told = record(&gateway, reply.header("x-request-id")).await;
         assert_eq!((&told["endpoint"], &told["outcome"]), (&json!("/v1/embeddings"), &json!("answered")));
         assert_eq!((&told["provider_used"], &told["model_used"]), (&json!(provider.name()), &json!(model)));
+        let named = if provider == Provider::Gemini { Value::Null } else { json!(told_model(asked)) };
+        assert_eq!(told["model_answered"], named, "{told}");
         assert_eq!(told["cost_is_estimate"], is_silent, "{told}");
-        assert_eq!(told["usage"]["input_tokens"], tokens, "{told}");
+        // What the provider counted; and what is charged.
+        assert_eq!(
+            told["usage"]["input_tokens"],
+            if is_silent { Value::Null } else { json!(tokens) },
+            "{told}"
+        );
+        assert_eq!(told["settlement"]["shares"][0]["input_tokens"], tokens, "{told}");
     }
     assert_eq!(gateway.spent().await, spent, "settled as told");
+}
+
+/// The simulator answers with the name that it was asked by.
+fn told_model(asked: &str) -> &str {
+    asked.rsplit_once('/').map_or(asked, |(_, name)| name)
 }
 
 #[tokio::test]

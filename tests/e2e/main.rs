@@ -30,6 +30,7 @@
 //! | [`sdk_tools`] | tools, schemas, images and reasoning with the SDKs of three makers |
 //! | [`sdk`] | the official SDKs against the demo |
 //! | [`sdk_anthropic`] | Anthropic's own |
+//! | [`sdk_frameworks`] | frameworks that callers build on |
 //! | [`tools`] | tools, images, schemas and thinking, to each provider |
 //! | [`records`], [`endings`] | one record of each request; what it says, whichever way it ended |
 //! | [`siem`] | the trail delivered to a SIEM, be it away, be the gateway killed |
@@ -69,6 +70,7 @@ mod records;
 mod replicas;
 mod sdk;
 mod sdk_anthropic;
+mod sdk_frameworks;
 mod sdk_tools;
 mod shared_budgets;
 mod shutdown;

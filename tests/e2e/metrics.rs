@@ -5,7 +5,7 @@ use crate::budgets::{hello, nano};
 use crate::client::{Delivery, Dialect, Reply, WAYS};
 use crate::exposition::{Page, Sample};
 use crate::gateway::{ADMIN_KEY, Gateway, OTHER_TEAM_KEY, Setup, TEAM_KEY, eventually};
-use gateway_simulator::{Failure, Provider, Rule};
+use gateway_simulator::{Failure, Point, Provider, Rule};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -47,6 +47,25 @@ pub async fn traffic(gateway: &Gateway) {
     }
     gateway.faults().clear();
     gateway.as_admin(Method::PUT, "/v1/budget/finance-team", Some(json!({"daily_limit_usd": 5}))).await;
+    gateway.until_idle().await;
+    gateway.spent().await;
+}
+
+/// What costs something without an answer, or an answer that is no chat.
+async fn odd_traffic(gateway: &Gateway) {
+    let cut = |point| Rule::new(Failure::Cut(point)).on(Provider::OpenAi);
+    for (case, rule, delivery) in [
+        ("a lost attempt, then a fallback", cut(Point::BeforeContent), Delivery::Json),
+        ("broken off after content", cut(Point::AfterContent), Delivery::Stream),
+    ] {
+        gateway.faults().clear();
+        gateway.faults().set(rule);
+        let body = Dialect::OpenAi.ask("gpt-4o", "say: one two three four", delivery);
+        assert_eq!(gateway.post(Dialect::OpenAi.path(), &body).await.status, 200, "{case}");
+    }
+    gateway.faults().clear();
+    let words = json!({"model": "text-embedding-3-small", "input": "some words"});
+    assert_eq!(gateway.post("/v1/embeddings", &words).await.status, 200);
     gateway.until_idle().await;
     gateway.spent().await;
 }
@@ -99,6 +118,7 @@ const ONE: i64 = 1_000_000_000;
 async fn metrics_trail_and_ledger_agree() {
     let gateway = Setup::new().env("CIRCUIT_BREAKER_FAILURES", 1_000).start().await;
     traffic(&gateway).await;
+    odd_traffic(&gateway).await;
     let page = gateway.metrics().await;
     let recent = gateway.as_admin(Method::GET, "/v1/audit/recent?limit=1000", None).await.json();
     let records = recent["entries"].as_array().expect("entries").as_slice();
@@ -115,19 +135,31 @@ async fn metrics_trail_and_ledger_agree() {
     assert_eq!(sums("gateway_fallbacks_total"), by_team(records, fell_back));
     let found = |record: &Value| count(&record["pii"]["by_type"]["EMAIL_ADDRESS"]);
     assert_eq!(sums("gateway_redactions_total"), by_team(records, found));
-    let usage = gateway.as_admin(Method::GET, "/v1/usage?group_by=day,team", None).await.json();
+    let usage = "/v1/usage?group_by=day,team,provider,model";
+    let usage = gateway.as_admin(Method::GET, usage, None).await.json();
     let mut settled = BTreeMap::new();
     for row in usage["rows"].as_array().expect("rows") {
+        let labels =
+            ["team_id", "provider", "model"].map(|field| row[field].as_str().expect("a name").to_owned());
         let cost = nano(&row["cost_usd"]);
         if cost > 0 {
-            *settled.entry(row["team_id"].as_str().expect("a team").to_owned()).or_default() += cost;
+            settled.insert(labels, cost);
         }
     }
-    assert_eq!(sums("gateway_cost_usd_total"), settled, "the ledger: {usage}");
-    for (team, spent) in &settled {
-        let balance = page.value("gateway_budget_spent_usd", &[("team", team), ("window", "day")]);
-        assert_eq!(balance, *spent, "{team}");
+    let of_costs = page.samples.iter().filter(|sample| sample.name == "gateway_cost_usd_total");
+    let labels = |sample: &Sample| ["team", "provider", "model"].map(|label| sample.labels[label].clone());
+    let costs: BTreeMap<_, _> = of_costs.map(|sample| (labels(sample), sample.nano())).collect();
+    assert_eq!(costs, settled, "the ledger, route by route: {usage}");
+    for (team, spent) in sums("gateway_cost_usd_total") {
+        let balance = page.value("gateway_budget_spent_usd", &[("team", &team), ("window", "day")]);
+        assert_eq!(balance, spent, "{team}");
     }
+    let embedded = |sample: &&Sample| {
+        sample.labels.get("gen_ai_operation_name").is_some_and(|name| name == "embeddings")
+    };
+    let operations =
+        page.samples.iter().filter(|sample| sample.name == "gen_ai_client_operation_duration_seconds_count");
+    assert_eq!(operations.filter(embedded).map(Sample::nano).sum::<i64>(), ONE);
     let attempts =
         records.iter().flat_map(|record| record["attempts"].as_array().cloned().unwrap_or_default());
     let counted: i64 = sums_of(&page, "gateway_attempts_total");
@@ -176,7 +208,8 @@ async fn each_part_tells_of_itself() {
         assert_eq!(page.value(name, labels), want, "{name} {labels:?}");
     }
     let streams: i64 = sums_of(&page, "gen_ai_server_time_to_first_token_seconds_count");
-    assert_eq!(streams, 2 * ONE, "two of the four ways are streams");
+    let asked = WAYS.iter().filter(|(_, delivery)| *delivery == Delivery::Stream).count();
+    assert_eq!(streams, asked as i64 * ONE);
     for name in ["process_resident_memory_bytes", "process_start_time_seconds", "process_open_fds"] {
         assert!(page.value(name, &[]) > ONE, "{name}");
     }

@@ -226,7 +226,8 @@ fn analyzer(broken: bool) -> std::net::SocketAddr {
     address
 }
 
-fn analyze_request(stream: &mut TcpStream) -> Option<Vec<String>> {
+/// The body of a request.
+fn read_body(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
     let mut line = String::new();
@@ -238,6 +239,11 @@ fn analyze_request(stream: &mut TcpStream) -> Option<Vec<String>> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
+    Some(body)
+}
+
+fn analyze_request(stream: &mut TcpStream) -> Option<Vec<String>> {
+    let body = read_body(stream)?;
     let asked: Value = serde_json::from_slice(&body).ok()?;
     assert_eq!(asked["entities"], json!(["PERSON", "LOCATION"]), "beside the engine that is built in");
     asked["text"].as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
@@ -282,4 +288,67 @@ async fn what_an_analyzer_did_not_search_is_not_sent() {
         assert!(!reply.header("retry-after").is_empty(), "{case}");
         assert!(gateway.faults().requests().is_empty(), "{case}");
     }
+}
+
+/// A model that says what nobody told it. Answers each connection once, in the way that was asked for.
+fn telling() -> std::net::SocketAddr {
+    const SAID: &str = r#"call \"Zoe\" at zoe.marsh@example.net, [EMAIL_ADDRESS_1] knows"#;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let Some(request) = read_body(&mut stream) else { continue };
+            let (head, body) = match String::from_utf8_lossy(&request).contains("\"stream\":true") {
+                true => {
+                    let chunk = |delta: &str, finish: &str| {
+                        format!(
+                            r#"data: {{"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+                        )
+                    };
+                    let said = SAID
+                        .split_inclusive(' ')
+                        .map(|word| chunk(&format!(r#"{{"content":"{word}"}}"#), "null"));
+                    let all: Vec<String> =
+                        said.chain([chunk("{}", "\"stop\""), "data: [DONE]".to_owned()]).collect();
+                    ("text/event-stream", all.join("\n\n") + "\n\n")
+                }
+                false => (
+                    "application/json",
+                    format!(
+                        r#"{{"id":"c","object":"chat.completion","created":1,"model":"gpt-4o","choices":[{{"index":0,"message":{{"role":"assistant","content":"{SAID}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}}}"#
+                    ),
+                ),
+            };
+            let length = body.len();
+            let reply = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            // A caller that left misses nothing.
+            stream.write_all(reply.as_bytes()).ok();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_an_answer_says_that_the_caller_did_not_is_masked_where_that_is_asked_for() {
+    let file = "[pii]\nanswers = true\n[teams.finance-team.pii]\nanswers = false\n";
+    let setup = Setup::new().only(&[Provider::OpenAi]).file("gateway.toml", file);
+    let gateway = setup.env("OPENAI_BASE_URL", &format!("http://{}/v1", telling())).start().await;
+    for (dialect, delivery) in WAYS {
+        let reply =
+            gateway.post(dialect.path(), &dialect.ask("gpt-4o", "I am ann@example.org", delivery)).await;
+        let said = dialect.text(&reply);
+        assert_eq!(
+            said, r#"call "Zoe" at *****************.net, ann@example.org knows"#,
+            "{dialect:?} {delivery:?}"
+        );
+    }
+    let records = crate::records::records(&gateway).await;
+    assert!(records.iter().all(|record| record["pii"]["answer_masked"] == 1), "{records:?}");
+    let body = Dialect::Native.ask("gpt-4o", "I am ann@example.org", Delivery::Json);
+    let asked =
+        gateway.anonymous(Method::POST, "/v1/complete").header("x-api-key", OTHER_TEAM_KEY).json(&body);
+    let reply = crate::client::Reply::of(asked).await;
+    assert!(Dialect::Native.text(&reply).contains("zoe.marsh@example.net"), "{}", reply.text());
 }

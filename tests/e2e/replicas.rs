@@ -27,8 +27,8 @@ const LEAST: usize = 12;
 const OF_ONE: [&str; 8] = [
     "shared_budgets::",
     "budgets::what_was_spent_outlives_a_kill",
-    "records::what_was_answered_is_recorded_though_the_process_is_killed",
-    "records::nothing_that_was_said_is_in_the_trail",
+    "audit::each_deed_is_named_with_its_place",
+    "audit::replicas_show_each_other_their_newest_records",
     "audit::a_trail_is_verified_and_a_tampered_one_is_not",
     "audit::one_process_keeps_a_trail",
     "audit::records_are_exported",

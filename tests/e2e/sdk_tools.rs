@@ -1,5 +1,5 @@
 //! Tools, schemas, images and reasoning with the SDKs that callers use, unchanged but for base URL and key:
-//! OpenAI's for Python and for JavaScript, and the AI SDK through its OpenAI provider.
+//! OpenAI's for Python and for JavaScript, Anthropic's for JavaScript, and the AI SDK through its providers of both.
 
 use crate::gateway::{Gateway, TEAM_KEY};
 use crate::sdk::{python, succeeded};
@@ -18,7 +18,7 @@ fn node_modules() -> PathBuf {
     let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk-node");
     std::fs::create_dir_all(&folder).expect("the target directory can be written");
-    for tour in ["openai_tour.mjs", "ai_sdk_tour.mjs"] {
+    for tour in ["openai_tour.mjs", "ai_sdk_tour.mjs", "anthropic_tour.mjs", "ai_sdk_anthropic_tour.mjs"] {
         std::fs::copy(Path::new(FOLDER).join(tour), folder.join(tour)).expect("a tour is copied");
     }
     let wanted = std::fs::read(Path::new(FOLDER).join("package.json")).expect("it is in the repository");
@@ -47,7 +47,9 @@ fn node_modules() -> PathBuf {
 /// Runs a tour to its end. Loopback never goes through a proxy that this machine may have.
 async fn tour(mut command: Command, script: &str) {
     let gateway = Gateway::start().await;
-    command.arg(script).args([&gateway.url("/v1"), TEAM_KEY]).env("NO_PROXY", "*").env("no_proxy", "*");
+    // Anthropic's own SDK adds the version to the path itself.
+    let base = if script.starts_with("anthropic") { "" } else { "/v1" };
+    command.arg(script).args([&gateway.url(base), TEAM_KEY]).env("NO_PROXY", "*").env("no_proxy", "*");
     let told = format!("the tour {script} failed");
     succeeded(command.output().expect("the environment was made"), &told);
 }
@@ -73,4 +75,14 @@ async fn the_openai_sdk_for_javascript_uses_tools() {
 #[tokio::test]
 async fn the_ai_sdk_uses_tools() {
     tour(node(), "ai_sdk_tour.mjs").await;
+}
+
+#[tokio::test]
+async fn the_anthropic_sdk_for_javascript_tours_the_gateway() {
+    tour(node(), "anthropic_tour.mjs").await;
+}
+
+#[tokio::test]
+async fn the_ai_sdk_speaks_anthropic_s_dialect() {
+    tour(node(), "ai_sdk_anthropic_tour.mjs").await;
 }

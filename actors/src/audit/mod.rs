@@ -139,6 +139,9 @@ pub enum AuditError {
     /// It waits on, and will be written once that is possible.
     #[error("the record was not written in time")]
     Late,
+    /// Likewise; with [`OnFailure::Allow`] nothing waits for it.
+    #[error("the trail can't be written")]
+    Unwritable,
     #[error("too many records wait: this one is lost, and counted")]
     Full,
 }
@@ -251,7 +254,9 @@ impl Audit {
             queued?;
             match tokio::time::timeout(patience, written).await {
                 Ok(Ok(written)) => Ok(written),
-                _ => Err(AuditError::Late),
+                // Who let it go has told why.
+                Ok(Err(_)) => Err(AuditError::Unwritable),
+                Err(_) => Err(AuditError::Late),
             }
         }
     }
@@ -260,9 +265,8 @@ impl Audit {
     pub fn record_detached(&self, record: Record, slot: impl Behind) {
         self.observe(&record);
         let waiting = Waiting { body: record.body(), done: None, slot: Box::new(slot) };
-        if self.push(waiting).is_err() {
-            log::error!(request_id:% = record.id(); "no room for this record: it is lost");
-        }
+        // What finds no room is counted, and told.
+        self.push(waiting).ok();
     }
 
     fn observe(&self, record: &Record) {

@@ -17,6 +17,8 @@ use super::shared::Shared;
 
 /// Lines that travel together.
 const BATCH: Most = Most { records: 200, bytes: 256 << 10 };
+/// What is written within it travels together: at most twenty batches a second.
+const GATHER: Duration = Duration::from_millis(50);
 /// Until Redis is asked again.
 const BREATH: Duration = Duration::from_secs(1);
 /// No sink can have this name, so its file is no sink's.
@@ -47,6 +49,7 @@ pub(super) async fn tell(lines: Arc<RecentLines>, shared: Arc<Shared>, mut writt
                 if written.changed().await.is_err() {
                     return;
                 }
+                tokio::time::sleep(GATHER).await;
             }
             Ok(true) => {}
             Err(error) => {

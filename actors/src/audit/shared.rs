@@ -60,7 +60,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Its request goes on without it.
+    /// Its request goes on without it, and is settled: what goes along with it is dropped untold.
     fn let_go(&mut self) {
         // In this order: who is told has its slot back.
         self.slot = Box::new(());
@@ -190,7 +190,11 @@ impl Shared {
         let before = self.queued.fetch_add(1, Ordering::AcqRel);
         if before >= self.settings.most_queued {
             self.queued.fetch_sub(1, Ordering::AcqRel);
-            self.dropped.fetch_add(1, Ordering::AcqRel);
+            let dropped = 1 + self.dropped.fetch_add(1, Ordering::AcqRel);
+            // Now and then: they may be thousands a second.
+            if dropped.is_power_of_two() {
+                log::error!(dropped; "too many audit records wait: more are lost");
+            }
             return None;
         }
         held(&self.queue).push_back(waiting);

@@ -246,6 +246,9 @@ pub struct Pii {
     /// Placeholders that the answer was not given back.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub withheld: u64,
+    /// Values in the answer that did not come from the caller, and were masked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub answer_masked: u64,
     /// Parts that could not be looked into.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unscanned: u64,

@@ -15,6 +15,8 @@ pub struct Policy {
     pub images: bool,
     pub audio: bool,
     pub documents: bool,
+    /// Whether answers are searched too: what did not come from the caller is masked.
+    pub answers: bool,
     /// Arrays of tokens in place of a text.
     pub tokens: bool,
 }
@@ -29,6 +31,7 @@ impl Default for Policy {
             images: true,
             audio: true,
             documents: false,
+            answers: false,
             tokens: false,
         }
     }

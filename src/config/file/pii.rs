@@ -12,6 +12,7 @@ pub(in crate::config) struct PiiTable {
     pub images: Option<At<String>>,
     pub audio: Option<At<String>>,
     pub documents: Option<At<String>>,
+    pub answers: Option<At<bool>>,
     pub tokens: Option<At<String>>,
     pub allow: Vec<At<String>>,
     pub patterns: Vec<PatternTable>,
@@ -26,10 +27,21 @@ pub(in crate::config) struct PatternTable {
     pub score: Option<At<String>>,
 }
 
-pub(in crate::config) const PII_KEYS: [&str; 9] =
-    ["enabled", "default", "actions", "images", "audio", "documents", "tokens", "allow", "patterns"];
+pub(in crate::config) const PII_KEYS: [&str; 10] = [
+    "enabled",
+    "default",
+    "actions",
+    "images",
+    "audio",
+    "documents",
+    "tokens",
+    "answers",
+    "allow",
+    "patterns",
+];
 
-const TEAM_PII_KEYS: [&str; 7] = ["enabled", "default", "actions", "images", "audio", "documents", "tokens"];
+const TEAM_PII_KEYS: [&str; 8] =
+    ["enabled", "default", "actions", "images", "audio", "documents", "tokens", "answers"];
 
 const PATTERN_KEYS: [&str; 4] = ["pattern", "words", "context", "score"];
 
@@ -51,6 +63,7 @@ fn table(settings: &mut Settings<'_>, mut section: Section<'_>, keys: &[&'static
         images: section.text(settings, "images"),
         audio: section.text(settings, "audio"),
         documents: section.text(settings, "documents"),
+        answers: section.flag(settings, "answers"),
         tokens: section.text(settings, "tokens"),
         ..PiiTable::default()
     };

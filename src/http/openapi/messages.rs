@@ -23,7 +23,7 @@ use utoipa::ToSchema;
         ),
         (
             "anthropic-version" = Option<String>, Header,
-            description = "`2023-06-01`, also where it is absent; no other is spoken.",
+            description = "`2023-06-01`, as where it is absent, or a later date.",
         ),
         (
             "anthropic-beta" = Option<String>, Header,

@@ -345,6 +345,9 @@ pub(super) struct PiiSummary {
     /// Values that were kept out of addresses in the answer.
     #[schema(nullable = false)]
     withheld: Option<u32>,
+    /// Values in the answer that did not come from the caller, and were masked (`[pii] answers`).
+    #[schema(nullable = false)]
+    answer_masked: Option<u32>,
 }
 
 #[derive(Serialize, ToSchema)]

@@ -337,7 +337,7 @@ fn embeddings_are_described_as_they_are_read_and_written() {
     }
     let usage = bare_usage();
     for vector in [Vector::Floats("[1,2.5]".into()), Vector::Base64(Text::new("AAAAAA=="))] {
-        let vectors = Vectors { vectors: vec![vector], usage };
+        let vectors = Vectors { vectors: vec![vector], usage, model: None };
         let body = embeddings::answer(&vectors, None, &facts(&usage));
         let body = serde_json::from_slice(&body).unwrap();
         fits(&description, &schema("EmbeddingsAnswer"), &body, "an answer");

@@ -83,5 +83,5 @@ fn read(body: &Bytes, inputs: u64) -> Option<Vectors> {
     let vectors = answer.embeddings.iter().map(|item| form::read(item.values, body));
     let input = answer.usage_metadata.and_then(|usage| usage.prompt_token_count);
     let usage = Usage { input, output: input.map(|_| 0), ..Usage::NONE };
-    Some(Vectors { vectors: vectors.collect::<Option<_>>()?, usage })
+    Some(Vectors { vectors: vectors.collect::<Option<_>>()?, usage, model: None })
 }

@@ -6,6 +6,7 @@ use crate::json;
 use crate::path::push_encoded;
 use crate::write::{Json, array};
 use bytes::Bytes;
+use gateway_core::conversation::Text;
 use gateway_core::embedding::{Embedding, Inputs, VectorFormat, Vectors};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::usage::Usage;
@@ -74,6 +75,8 @@ fn call(path: String, embedding: &Embedding, target: &Target) -> Call {
 struct Answer<'a> {
     #[serde(borrow)]
     data: Vec<Item<'a>>,
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
     usage: Option<Counted>,
 }
 
@@ -104,5 +107,6 @@ fn read(body: &Bytes, inputs: u64) -> Option<Vectors> {
     }
     let input = answer.usage.and_then(|usage| usage.prompt_tokens);
     let usage = Usage { input, output: input.map(|_| 0), ..Usage::NONE };
-    Some(Vectors { vectors: vectors.into_iter().collect::<Option<_>>()?, usage })
+    let model = answer.model.and_then(|raw| Text::from_json(body.slice_ref(raw.get().as_bytes())));
+    Some(Vectors { vectors: vectors.into_iter().collect::<Option<_>>()?, usage, model })
 }

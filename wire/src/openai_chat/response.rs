@@ -198,7 +198,7 @@ pub(crate) fn write_gateway(facts: &Facts, out: &mut Vec<u8>) {
     json.end();
 }
 
-/// `{total, by_type, action, unscanned?, withheld?}`: what was found in the request, in counts.
+/// `{total, by_type, action, unscanned?, withheld?, answer_masked?}`: what was found in the request, in counts.
 pub(crate) fn write_pii(pii: &Summary, out: &mut Vec<u8>) {
     let mut json = Json::object(out);
     json.integer("total", u64::from(pii.total()));
@@ -217,6 +217,9 @@ pub(crate) fn write_pii(pii: &Summary, out: &mut Vec<u8>) {
     }
     if pii.withheld > 0 {
         json.integer("withheld", u64::from(pii.withheld));
+    }
+    if pii.answer_masked > 0 {
+        json.integer("answer_masked", u64::from(pii.answer_masked));
     }
     json.end();
 }

@@ -173,8 +173,9 @@ async fn what_may_go_unrecorded_waits_for_nothing() {
     let slot = Arc::new(());
     kept.disk.plan(Plan { room: Some(0), ..Plan::default() });
     let first = kept.audit.record_holding(record(1), slot.clone());
-    assert_eq!(first.await, Err(AuditError::Late), "the one that met the full disk");
-    assert_eq!(kept.audit.record_holding(record(2), slot.clone()).await, Err(AuditError::Late));
+    assert_eq!(first.await, Err(AuditError::Unwritable), "the one that met the full disk");
+    let second = kept.audit.record_holding(record(2), slot.clone());
+    assert_eq!(second.await, Err(AuditError::Unwritable));
     kept.audit.record_detached(record(3), slot.clone());
     assert_eq!(Arc::strong_count(&slot), 1, "no slot is held");
     kept.disk.plan(Plan::default());

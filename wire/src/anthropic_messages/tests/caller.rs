@@ -323,9 +323,13 @@ fn headers_are_read_and_those_that_change_nothing_but_delivery_go_on() {
             .map(|(_, value)| (*value).to_owned());
         assert_eq!(told, sent, "{case}");
     }
-    assert!(read(None, None).is_ok());
-    let refused = read(Some("2023-01-01"), None).expect_err("another version");
-    assert!(matches!(refused, Malformed::Unsupported { field, .. } if field == "anthropic-version"));
+    for version in [None, Some("2023-06-01"), Some(" 2026-10-21 ")] {
+        assert!(read(version, None).is_ok(), "{version:?}");
+    }
+    for version in ["2023-01-01", "", "latest", "2026-10-21,2023-06-01", "20260-10-2"] {
+        let refused = read(Some(version), None).expect_err(version);
+        assert!(matches!(refused, Malformed::Unsupported { field, .. } if field == "anthropic-version"));
+    }
 }
 
 #[test]
