@@ -18,6 +18,8 @@ use toml::de::{DeTable, DeValue};
 use super::mistakes::{Mistake, did_you_mean};
 use super::settings::{At, Settings};
 use audit::{AuditTable, SinkTable};
+#[cfg(test)]
+pub(super) use injection::INJECTION_KEYS;
 pub(super) use injection::InjectionTable;
 #[cfg(test)]
 pub(super) use pii::PII_KEYS;

@@ -729,6 +729,7 @@ fn every_name_is_documented_and_no_other() {
         .chain(of_teams)
         .chain(of_audit)
         .chain(file::PII_KEYS)
+        .chain(file::INJECTION_KEYS)
         .collect();
     documented.sort_unstable();
     known.sort_unstable();

@@ -12,6 +12,12 @@ const DECAY: f32 = 1e-4;
 const WINDOW: usize = 400;
 const LEAD_WINDOW: usize = 200;
 
+/// Weights by slot, and what they start from.
+pub struct Fitted {
+    pub weights: Vec<f32>,
+    pub bias: f32,
+}
+
 /// What a harmless text weighs, an attack being 1: false alarms cost more than what is missed.
 const HARMLESS: f32 = 2.0;
 
@@ -29,14 +35,15 @@ struct Example<'d> {
 /// The weights that tell attacks from the rest, in two rounds: the second also learns, of each attack whose
 /// place is not known, the sentence and the window that the first found worst, and of each harmless text the
 /// sentence that came nearest to an attack.
-pub fn fit(documents: &[&Document]) -> Vec<f32> {
+pub fn fit(documents: &[&Document]) -> Fitted {
     let first = descend(&examples(documents, None));
-    descend(&examples(documents, Some(&first)))
+    descend(&examples(documents, Some(&first.weights)))
 }
 
 /// The worst sentence of a document.
-pub fn measure(weights: &[f32], document: &Document) -> f32 {
-    (0..document.sentences.len()).map(|at| window(weights, document, at, at + 1)).fold(f32::MIN, f32::max)
+pub fn measure(fitted: &Fitted, document: &Document) -> f32 {
+    let each = (0..document.sentences.len()).map(|at| window(&fitted.weights, document, at, at + 1));
+    each.fold(f32::MIN, f32::max) + fitted.bias
 }
 
 fn window(weights: &[f32], document: &Document, from: usize, to: usize) -> f32 {
@@ -165,7 +172,7 @@ fn example(document: &Document, from: usize, to: usize) -> Option<Example<'_>> {
     Some(Example { sentences, norm, attack: share > 0.0, hard: false, weight: 0.0 })
 }
 
-fn descend(examples: &[Example<'_>]) -> Vec<f32> {
+fn descend(examples: &[Example<'_>]) -> Fitted {
     let (mut weights, mut squares) = (vec![0.0_f32; SLOTS], vec![1e-4_f32; SLOTS]);
     let (mut bias, mut bias_square) = (0.0_f32, 1e-4_f32);
     let mut order: Vec<usize> = (0..examples.len()).collect();
@@ -190,5 +197,5 @@ fn descend(examples: &[Example<'_>]) -> Vec<f32> {
             bias -= rate * off / bias_square.sqrt();
         }
     }
-    weights
+    Fitted { weights, bias }
 }

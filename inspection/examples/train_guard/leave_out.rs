@@ -37,11 +37,10 @@ pub fn report(rows: &[Row], documents: &[Vec<Document>], out: &mut impl Write) -
     let mut scored: Vec<(&Row, f32)> = Vec::new();
     for left in 0..FOLDS.len() {
         let seen: Vec<&Document> = learnt(rows, documents, |row| fold(&row.source) != Some(left)).collect();
-        let weights = fit(&seen);
+        let fitted = fit(&seen);
         for (row, readings) in rows.iter().zip(documents) {
             if fold(&row.source) == Some(left) && !row.source.starts_with("made/") {
-                let worst =
-                    readings.iter().map(|reading| measure(&weights, reading)).fold(f32::MIN, f32::max);
+                let worst = readings.iter().map(|reading| measure(&fitted, reading)).fold(f32::MIN, f32::max);
                 scored.push((row, worst));
             }
         }

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 
 /// Where the middle of the score lies, and how steep it is: on `dev.jsonl`, which is not trained on, one in a
 /// hundred harmless texts measures more than this.
-const MIDDLE: f32 = 4.4;
+const MIDDLE: f32 = 4.0;
 const STEEPNESS: f32 = 1.0;
 
 fn main() -> io::Result<()> {
@@ -33,8 +33,8 @@ fn main() -> io::Result<()> {
         return leave_out::report(&rows, &documents, &mut out);
     }
     let learnt: Vec<&Document> = learnt(&rows, &documents, |_| true).collect();
-    let weights = fit::fit(&learnt);
-    let bytes = gateway_inspection::injection::written(&weights, MIDDLE, STEEPNESS);
+    let fitted = fit::fit(&learnt);
+    let bytes = gateway_inspection::injection::written(&fitted.weights, MIDDLE, STEEPNESS);
     writeln!(out, "{} rows, {} readings, {} bytes", rows.len(), learnt.len(), bytes.len())?;
     std::fs::write(to, bytes)
 }

@@ -64,7 +64,7 @@ pub struct Reader {
 
 impl Reader {
     pub fn new() -> Result<Reader, String> {
-        Ok(Reader { concepts: Concepts::built_in()?, common: Common::new() })
+        Ok(Reader { concepts: Concepts::built_in()?, common: Common::default() })
     }
 
     /// All readings of a row, the plain one first.

@@ -24,9 +24,16 @@ pub fn deciphered(text: &str, common: &Common) -> Option<String> {
     changed.then_some(out)
 }
 
+/// Little words that no cipher leaves as they are.
+const LITTLE: [&str; 8] = ["the", "and", "of", "to", "in", "is", "de", "for"];
+
 /// A line of words, of which hardly any is common.
 fn suspicious(part: &str, common: &Common) -> bool {
     if part.len() < 16 || part.len() > LONGEST {
+        return false;
+    }
+    // The cheap look first: prose has one of these in nearly every line.
+    if part.split(' ').any(|word| LITTLE.contains(&word)) {
         return false;
     }
     let blanks = part.trim().bytes().filter(|byte| *byte == b' ').count();

@@ -13,14 +13,16 @@ ce il pas plus sur der die und das den von zu mit ist nicht ein eine auf auch es
 
 pub struct Common(HashSet<&'static str>);
 
-impl Common {
-    pub fn new() -> Common {
+impl Default for Common {
+    fn default() -> Common {
         Common(WORDS.split_whitespace().collect())
     }
+}
 
+impl Common {
     /// Of each hundred words of a text, how many are common.
     pub fn share(&self, text: &str) -> usize {
-        let (mut known, mut all) = (0, 0);
+        let (mut known, mut all) = (0_usize, 0_usize);
         let mut lower = String::new();
         for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
             all += 1;
@@ -31,6 +33,6 @@ impl Common {
                 known += usize::from(self.0.contains(lower.as_str()));
             }
         }
-        if all == 0 { 0 } else { known * 100 / all }
+        (known * 100).checked_div(all).unwrap_or(0)
     }
 }

@@ -66,12 +66,11 @@ fn groups(text: &str, runs: &mut Vec<(Range<usize>, String)>) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at + SHORTEST <= bytes.len() {
-        let Some(class) =
-            CLASSES.iter().find(|class| (class.digit)(bytes[at]) || class.prefix.contains(&bytes[at]))
-        else {
+        let may_start = |class: &Class| (class.digit)(bytes[at]) || class.prefix.contains(&bytes[at]);
+        if !CLASSES.iter().any(may_start) {
             at += 1;
             continue;
-        };
+        }
         let starts_word = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
         let mut end = 0;
         for class in CLASSES.iter().filter(|_| starts_word) {
@@ -91,7 +90,6 @@ fn groups(text: &str, runs: &mut Vec<(Range<usize>, String)>) {
                 break;
             }
         }
-        let _ = class;
         // A run that is no code is passed over as a word.
         let word = bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count().max(1);
         at = end.max(at + word);
@@ -199,6 +197,9 @@ fn morse(run: &str) -> Option<String> {
 /// Letters set apart by one sign each: `i g n o r e`, `i-g-n-o-r-e`. Two or three signs are a word's end.
 fn apart(text: &str, runs: &mut Vec<(Range<usize>, String)>) {
     const LETTERS: usize = 7;
+    if !may_be_apart(text.as_bytes()) {
+        return;
+    }
     let mut start = 0;
     let mut plain = String::new();
     let mut letters = 0;
@@ -226,6 +227,13 @@ fn apart(text: &str, runs: &mut Vec<(Range<usize>, String)>) {
         before = character;
     }
     close(&mut letters, &mut plain, start..text.len(), LETTERS, runs);
+}
+
+/// Whether separators stand at even steps anywhere: between single letters of one or two bytes they do.
+fn may_be_apart(bytes: &[u8]) -> bool {
+    let separates = |at: usize| bytes.get(at).is_some_and(|byte| b" .-_*|/\n".contains(byte));
+    let steps = |at: usize, step: usize| (1..4).all(|times| separates(at + times * step));
+    (0..bytes.len()).any(|at| separates(at) && (steps(at, 2) || steps(at, 3)))
 }
 
 fn close(

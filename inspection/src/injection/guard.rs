@@ -47,7 +47,7 @@ impl Guard {
     /// # Errors
     /// Where the built-in list of words can't be read, which a test rules out.
     pub fn built_in() -> Result<Guard, String> {
-        Ok(Guard { concepts: Concepts::built_in()?, common: Common::new(), model: Model::built_in() })
+        Ok(Guard { concepts: Concepts::built_in()?, common: Common::default(), model: Model::built_in() })
     }
 
     /// Reads a text of any length.

@@ -35,3 +35,6 @@ pub use model::{Model, PAD, SLOTS, written};
 pub use sentences::{Sentence, sentences};
 pub use tokens::{Setting, features};
 pub use views::views;
+
+#[cfg(test)]
+mod tests;

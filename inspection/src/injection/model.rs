@@ -61,7 +61,10 @@ impl Model<'_> {
 
 /// The bytes of a model.
 pub fn written(weights: &[f32], middle: f32, steepness: f32) -> Vec<u8> {
-    let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
+    let mut sizes: Vec<f32> = weights.iter().map(|weight| weight.abs()).filter(|size| *size > 0.0).collect();
+    sizes.sort_by(f32::total_cmp);
+    // A few large weights are cut, so that the many small ones keep their differences.
+    let largest = sizes.get(sizes.len().saturating_sub(1 + sizes.len() / 500)).copied().unwrap_or(1.0);
     let scale = largest / 127.0;
     let mut bytes = MAGIC.to_vec();
     for number in [scale, middle, steepness] {

@@ -15,7 +15,7 @@ pub fn normal(text: &str) -> Normal<'_> {
         return Normal { text: Cow::Borrowed(text), unseen: String::new() };
     }
     let (mut unseen, mut selectors) = (String::new(), Vec::new());
-    let mixed = words(text).any(|word| mixed(word));
+    let mixed = words(text).any(mixed);
     let mut out = String::with_capacity(text.len());
     let mut scratch = String::new();
     for word in words(text) {

@@ -26,12 +26,26 @@ pub fn sentences(text: &str) -> Vec<Sentence> {
     let data: usize =
         cut.made.iter().filter(|made| made.setting == Setting::Data).map(|made| made.span.len()).sum();
     let all: usize = cut.made.iter().map(|made| made.span.len()).sum();
-    if data * 2 >= all {
-        for made in cut.made.iter_mut().filter(|made| made.setting == Setting::Plain) {
-            made.setting = Setting::Odd;
-        }
+    let plain = match (data * 2 >= all, about_prompts(text)) {
+        (true, _) => Setting::Odd,
+        (false, true) => Setting::Told,
+        (false, false) => Setting::Plain,
+    };
+    for made in cut.made.iter_mut().filter(|made| made.setting == Setting::Plain) {
+        made.setting = plain;
     }
     cut.made
+}
+
+/// Bytes from which a text is a document, and how often it must name what it is about.
+const DOCUMENT: usize = 500;
+const NAMED: usize = 3;
+
+/// Whether a longer text is about prompts and attacks, and so may quote them.
+fn about_prompts(text: &str) -> bool {
+    const NAMES: [&str; 5] = ["rompt", "LLM", "ailbreak", "njection", "anguage model"];
+    let named = |name: &str| memchr::memmem::find_iter(text.as_bytes(), name).take(NAMED).count();
+    text.len() >= DOCUMENT && NAMES.into_iter().map(named).sum::<usize>() >= NAMED
 }
 
 struct Cut<'a> {

@@ -13,6 +13,8 @@ pub enum Setting {
     Odd,
     /// A row of data, a line of code.
     Data,
+    /// In a longer text about prompts and attacks, which quotes them.
+    Told,
 }
 
 /// Characters of a word that tell it from others.
@@ -34,8 +36,8 @@ fn slot(hash: u64) -> u32 {
 
 /// Calls `found` with the place of each feature of a sentence.
 pub fn features(text: &str, setting: Setting, concepts: &Concepts, found: &mut impl FnMut(u32)) -> Seen {
-    let lower = text.to_lowercase();
-    let mut walk = Walk { found, words: [1, 1], stems: [1, 1], odd: setting == Setting::Odd };
+    let lower = lower(text);
+    let mut walk = Walk { found, words: [1, 1], stems: [1, 1], beside: beside(setting) };
     walk.text(&lower);
     walk.shapes(text);
     let seen = concepts.seen(&lower);
@@ -55,13 +57,26 @@ pub fn features(text: &str, setting: Setting, concepts: &Concepts, found: &mut i
     seen
 }
 
+fn beside(setting: Setting) -> Option<u64> {
+    match setting {
+        Setting::Odd => Some(25),
+        Setting::Told => Some(35),
+        Setting::Plain | Setting::Data => None,
+    }
+}
+
+fn lower(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
+}
+
 struct Walk<'a, F: FnMut(u32)> {
     found: &'a mut F,
     /// The hashes of the last two words.
     words: [u64; 2],
     /// The stems of the last two words.
     stems: [u64; 2],
-    odd: bool,
+    /// Where the sentence stands, as far as its words weigh otherwise there.
+    beside: Option<u64>,
 }
 
 impl<F: FnMut(u32)> Walk<'_, F> {
@@ -95,10 +110,7 @@ impl<F: FnMut(u32)> Walk<'_, F> {
                     }
                     last = '0';
                 }
-                Kind::Blank => {
-                    if last != ' ' {}
-                    last = ' ';
-                }
+                Kind::Blank => last = ' ',
                 Kind::Sign => {
                     if last != character {
                         self.word(mix(11, u64::from(u32::from(character))));
@@ -120,8 +132,8 @@ impl<F: FnMut(u32)> Walk<'_, F> {
 
     /// Beginnings of words, for what differs in its ending only.
     fn stem(&mut self, stem: u64) {
-        (self.found)(slot(mix(mix(self.stems[1], stem), 27)));
-        (self.found)(slot(mix(mix(self.stems[0], stem), 28)));
+        (self.found)(slot(mix(mix(self.stems[1], stem), 61)));
+        (self.found)(slot(mix(mix(self.stems[0], stem), 62)));
         self.stems = [self.stems[1], stem];
     }
 
@@ -164,17 +176,17 @@ impl<F: FnMut(u32)> Walk<'_, F> {
         (self.found)(slot(mix(mix(last, word), 22)));
         (self.found)(slot(mix(mix(mix(before, last), word), 23)));
         (self.found)(slot(mix(mix(before, word), 24)));
-        if self.odd {
-            (self.found)(slot(mix(word, 25)));
-            (self.found)(slot(mix(mix(last, word), 26)));
+        if let Some(beside) = self.beside {
+            (self.found)(slot(mix(word, beside)));
+            (self.found)(slot(mix(mix(last, word), beside + 1)));
         }
         self.words = [last, word];
     }
 
     fn concept(&mut self, one: u64, other: u64) {
         (self.found)(slot(mix(one << 8 | other, 41)));
-        if self.odd {
-            (self.found)(slot(mix(one << 8 | other, 42)));
+        if let Some(beside) = self.beside {
+            (self.found)(slot(mix(one << 8 | other, beside + 2)));
         }
     }
 }

@@ -18,18 +18,15 @@ pub fn views(text: &str, common: &Common, found: &mut impl FnMut(&str, bool)) {
     // What all layers together may come to: a text that grows as it decodes is left.
     let mut room = text.len().saturating_mul(4) + 1024;
     let mut last = normal.text.into_owned();
-    let mut decoded_once = false;
     for _ in 0..DEPTH {
         let Some(plain) = decoded(&last).filter(|plain| *plain != last && plain.len() <= room) else { break };
         room -= plain.len();
         let plain = super::normal::normal(&plain).text.into_owned();
         found(&plain, true);
-        decoded_once = true;
         last = plain;
     }
     if let Some(plain) = deciphered(&last, common) {
         let plain = decoded(&plain).unwrap_or(plain);
         found(&plain, true);
     }
-    let _ = decoded_once;
 }
