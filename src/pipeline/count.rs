@@ -45,6 +45,7 @@ pub async fn count(
             record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
         });
         let plan = plan(gateway, dialect, &asked)?;
+        admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
             exchange.note(|record| record::searched(record, summary));

@@ -35,6 +35,7 @@ pub async fn embed(
         let mut asked = embeddings::decode(&body)?;
         exchange.note(|record| record::asked(record, &gateway.embeddings, None, Some(&asked.model)));
         let plan = plan(gateway, &asked, request.headers())?;
+        admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect_inputs(gateway, worker, &exchange, &mut asked.embedding).await?;
         if let Some(summary) = &inspected.summary {
             exchange.note(|record| record::searched(record, summary));

@@ -217,3 +217,20 @@ async fn what_is_wrong_is_told_by_its_field_and_goes_nowhere() {
     let listed = gateway.get(&format!("/v1/models/{model}")).await;
     assert_eq!((listed.status, &listed.json()["owned_by"]), (200, &json!("openai")));
 }
+
+#[tokio::test]
+async fn the_limits_of_a_team_hold_for_vectors_too() {
+    let file = format!("{FILE}[teams.engineering-team]\nrequests_per_minute = 2\n");
+    let gateway = Setup::new().file("gateway.toml", &file).start().await;
+    let body = json!({"model": "text-embedding-3-small", "input": "red"});
+    for _ in 0..2 {
+        assert_eq!(embed(&gateway, &body).await.status, 200);
+    }
+    for _ in 0..2 {
+        let reply = embed(&gateway, &body).await;
+        assert_eq!((reply.status, &reply.json()["error"]["code"]), (429, &json!("rate_limited")));
+        let wait: u64 = reply.header("retry-after").parse().expect("seconds");
+        assert!((1..=30).contains(&wait), "{wait}");
+    }
+    assert_eq!(gateway.seen(Provider::OpenAi).requests, 2);
+}
