@@ -316,7 +316,7 @@ fn each_mistake_of_the_file_has_its_message() {
                 "gateway.toml:4: teams.ops.max_parallel: is a float: write a plain whole number, max_parallel = 100, or \
                  max_parallel = \"unlimited\"",
                 "gateway.toml:5: teams.ops.models: is not known: known are daily_limit_usd, monthly_limit_usd, \
-                 requests_per_minute, tokens_per_minute, max_parallel, pii, per_key",
+                 requests_per_minute, tokens_per_minute, max_parallel, pii, injection, per_key",
                 "gateway.toml:3: teams.ops.monthly_limit_usd: \"-1\" is no amount: write US dollars like 250.00, at most \
                  9000000, 0 to block, or unlimited",
             ],
