@@ -4,6 +4,7 @@
 //! Walked by hand rather than derived, because a derived reader stops at the first mistake.
 
 pub(super) mod audit;
+mod lists;
 mod pii;
 pub(super) mod teams;
 
@@ -17,10 +18,11 @@ use toml::de::{DeTable, DeValue};
 use super::mistakes::{Mistake, did_you_mean};
 use super::settings::{At, Settings};
 use audit::{AuditTable, SinkTable};
+pub(super) use lists::{ListTable, ShareTable};
 #[cfg(test)]
 pub(super) use pii::PII_KEYS;
 pub(super) use pii::{PatternTable, PiiTable};
-pub(super) use teams::{RatesTable, TeamTable};
+pub(super) use teams::{KeyTable, RatesTable, TeamTable};
 
 /// What was written, table by table, in the file's order.
 #[derive(Default)]
@@ -29,6 +31,9 @@ pub(super) struct Tables {
     pub models: Vec<ModelTable>,
     pub pii: PiiTable,
     pub teams: Vec<TeamTable>,
+    pub keys: Vec<KeyTable>,
+    pub aliases: Vec<ListTable>,
+    pub capabilities: Vec<ListTable>,
     pub audit: AuditTable,
     pub sinks: Vec<SinkTable>,
 }
@@ -66,11 +71,8 @@ pub(super) struct ModelTable {
     pub equivalents: Option<Vec<At<String>>>,
 }
 
-pub(super) const TABLES: [&str; 6] = ["upstreams", "models", "pii", "teams", "audit", "sinks"];
-
-/// Tables that the design knows and this version does not serve: taken in silence, they would promise a
-/// limit that nobody keeps.
-const LATER: [&str; 1] = ["capabilities"];
+pub(super) const TABLES: [&str; 9] =
+    ["upstreams", "models", "aliases", "capabilities", "pii", "teams", "keys", "audit", "sinks"];
 
 pub(super) const UPSTREAM_KEYS: [&str; 9] = [
     "kind",
@@ -138,14 +140,11 @@ fn tables(settings: &mut Settings<'_>, file: &str, text: &str) -> Tables {
     }
     tables.pii = pii::pii(settings, &mut root);
     tables.teams = teams::teams(settings, &mut root);
+    tables.keys = teams::keys(settings, &mut root);
+    tables.aliases = lists::lists(settings, &mut root, "aliases");
+    tables.capabilities = lists::lists(settings, &mut root, "capabilities");
     tables.audit = audit::audit(settings, &mut root);
     tables.sinks = audit::sinks(settings, &mut root);
-    for name in LATER {
-        if let Some(found) = root.take(name) {
-            let place = root.place(name, found);
-            settings.wrong(&place, "is not in this version", "take it out: it would have no effect");
-        }
-    }
     root.refuse_unknown(settings, &TABLES);
     tables
 }

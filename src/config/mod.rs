@@ -13,6 +13,7 @@
 //! | [`access`] | callers' keys as configured |
 //! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
 //! | [`budgets`] | what teams may spend and how fast, and where the books are kept |
+//! | [`routing`] | what stands for aliases and capabilities, and who may use which models |
 //! | `audit` | the audit trail and its sinks |
 //! | `models` | prices over the catalog's |
 //! | [`mistakes`] | what is wrong, where, and the mend |
@@ -28,6 +29,7 @@ mod models;
 mod names;
 pub mod pii;
 pub mod process;
+pub mod routing;
 mod secrets;
 mod settings;
 pub mod upstreams;
@@ -44,6 +46,7 @@ pub use env::Environment;
 pub use mistakes::{Mistake, Mistakes};
 pub use pii::{Engines, Pii};
 pub use process::{Calls, Listen, Log, LogFormat, TlsFiles, bind_address};
+pub use routing::Routing;
 pub use upstreams::Upstream;
 
 use mistakes::did_you_mean;
@@ -68,6 +71,7 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// `[models]`, for [`Catalog::with`].
     pub models: Vec<(String, Override)>,
+    pub routing: Routing,
     /// Variables that are set and have no effect in this version: to be told loudly at the start.
     pub not_yet: Vec<&'static str>,
 }
@@ -94,6 +98,12 @@ impl Config {
             budgets: budgets::budgets(&mut settings, &tables.teams),
             calls: process::calls(&mut settings),
             pii: pii::pii(&mut settings, tables.pii, &tables.teams),
+            routing: routing::routing(
+                &mut settings,
+                (tables.aliases, tables.capabilities),
+                &tables.teams,
+                &tables.keys,
+            ),
             upstreams: upstreams::upstreams(&mut settings, tables.upstreams, &catalog),
             models,
             not_yet: not_yet(environment),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 fn metrics() -> Metrics {
     let teams = ["dev", "ops"].map(|team| TeamId::new(team).unwrap());
-    let routes = crate::assembly::router(
+    let [routes, _] = crate::assembly::routers(
         &crate::config::Config::load(
             &[
                 ("OPENAI_API_KEY", "x"),

@@ -7,7 +7,7 @@ use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::settle::Consumed;
 use super::work::{Wanted, Work};
-use super::{Dialect, Served, admit, begin, decode, ended, inspect, plan, receive, record};
+use super::{Dialect, Served, admit, begin, decode, ended, inspect, planned, receive, record};
 use crate::gateway::{Gateway, Worker};
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
@@ -43,7 +43,7 @@ pub async fn count(
         let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
         exchange
             .note(|record| record::asked(record, gateway, asked.provider.as_deref(), asked.model.as_deref()));
-        let plan = plan(gateway, dialect, &asked)?;
+        let plan = planned(gateway, dialect, &asked, &mut exchange)?;
         let inspected = inspect::inspect(gateway, worker, &exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
             exchange.note(|record| record::searched(record, summary));
