@@ -27,7 +27,7 @@ const RECORDS: u32 = 2_000_000;
 fn main() {
     let keys = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"].map(|name| (name, "x"));
     let environment = keys.into_iter().chain([("GATEWAY_DEMO_KEYS", "true")]).collect();
-    let router = assembly::router(&Config::load(&environment, None).unwrap()).unwrap();
+    let [router, _] = assembly::routers(&Config::load(&environment, None).unwrap()).unwrap();
     let teams: Vec<TeamId> = (0..TEAMS).map(|n| TeamId::new(&format!("team-{n}")).unwrap()).collect();
     let places = Places::new(&teams, router.models().map(|route| &**route));
     let metrics = Metrics::new(places);

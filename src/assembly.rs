@@ -114,14 +114,20 @@ pub struct Serving {
     tasks: Tasks,
 }
 
-/// Checks all that can be checked without opening a port.
-pub fn router(config: &Config) -> Result<Router, StartError> {
-    Router::new(upstreams_of(config), config.catalog()).map_err(StartError::Routing)
-}
-
-/// The same of embeddings.
-pub fn embeddings_router(config: &Config) -> Result<Router, StartError> {
-    Router::of_embeddings(upstreams_of(config), config.catalog()).map_err(StartError::Routing)
+/// The routers of chat and of embeddings. Checks all that can be checked without opening a port.
+pub fn routers(config: &Config) -> Result<[Router; 2], StartError> {
+    let choices = &config.routing.choices;
+    let chat = Router::new(upstreams_of(config), config.catalog()).and_then(|router| router.with(choices));
+    let embeddings = Router::of_embeddings(upstreams_of(config), config.catalog());
+    let embeddings = embeddings.and_then(|router| router.with(choices));
+    let routers = [chat.map_err(StartError::Routing)?, embeddings.map_err(StartError::Routing)?];
+    let lists = config.routing.allow_lists();
+    let patterns = lists.flat_map(|(owner, list)| list.patterns().map(move |one| (owner.clone(), one)));
+    let mistakes: Vec<_> = patterns
+        .filter(|(_, pattern)| !routers.iter().any(|router| router.admits_something(pattern)))
+        .map(|(owner, pattern)| RoutingMistake::AllowsNothing { owner, pattern: pattern.to_owned() })
+        .collect();
+    if mistakes.is_empty() { Ok(routers) } else { Err(StartError::Routing(mistakes)) }
 }
 
 fn upstreams_of(config: &Config) -> Vec<routing::Upstream> {
@@ -145,7 +151,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let dice: Arc<dyn Dice> = Arc::new(SystemDice);
     let control = Arbiter::new();
-    let (router, embeddings) = (router(&config)?, embeddings_router(&config)?);
+    let [router, embeddings] = routers(&config)?;
     let upstreams = config
         .upstreams
         .iter()

@@ -98,8 +98,7 @@ pub(crate) fn warn_of_absent_features(config: &Config) {
 
 fn check(environment: &Environment, file: Option<&Path>) -> Outcome {
     let config = Config::load(environment, file)?;
-    let router = assembly::router(&config)?;
-    let embeddings = assembly::embeddings_router(&config)?;
+    let [router, embeddings] = assembly::routers(&config)?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,

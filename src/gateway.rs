@@ -14,7 +14,7 @@ use gateway_actors::supervision::Tasks;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
 use gateway_core::ids::ModelName;
-use gateway_core::routing::{Route, Router};
+use gateway_core::routing::{Allowed, Route, Router};
 use gateway_inspection::engine::Engine;
 use gateway_inspection::injection::Guard;
 use gateway_inspection::presidio::Wanted;
@@ -56,6 +56,12 @@ impl Gateway {
     /// Every route, of either kind.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.router.models().chain(self.embeddings.models())
+    }
+
+    /// Names of the configuration's own, and `auto`, that find a model in `allowed`.
+    pub fn names_beside_models(&self, allowed: Allowed<'_>) -> Vec<String> {
+        let names = [&self.router, &self.embeddings].map(|router| router.names_beside_models(allowed));
+        names.concat()
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub(super) mod audit;
 mod injection;
+mod lists;
 mod pii;
 pub(super) mod teams;
 
@@ -21,10 +22,11 @@ use audit::{AuditTable, SinkTable};
 #[cfg(test)]
 pub(super) use injection::INJECTION_KEYS;
 pub(super) use injection::InjectionTable;
+pub(super) use lists::{ListTable, ShareTable};
 #[cfg(test)]
 pub(super) use pii::PII_KEYS;
 pub(super) use pii::{PatternTable, PiiTable};
-pub(super) use teams::{RatesTable, TeamTable};
+pub(super) use teams::{KeyTable, RatesTable, TeamTable};
 
 /// What was written, table by table, in the file's order.
 #[derive(Default)]
@@ -34,6 +36,9 @@ pub(super) struct Tables {
     pub pii: PiiTable,
     pub injection: InjectionTable,
     pub teams: Vec<TeamTable>,
+    pub keys: Vec<KeyTable>,
+    pub aliases: Vec<ListTable>,
+    pub capabilities: Vec<ListTable>,
     pub audit: AuditTable,
     pub sinks: Vec<SinkTable>,
 }
@@ -71,11 +76,8 @@ pub(super) struct ModelTable {
     pub equivalents: Option<Vec<At<String>>>,
 }
 
-pub(super) const TABLES: [&str; 7] = ["upstreams", "models", "pii", "injection", "teams", "audit", "sinks"];
-
-/// Tables that the design knows and this version does not serve: taken in silence, they would promise a
-/// limit that nobody keeps.
-const LATER: [&str; 1] = ["capabilities"];
+pub(super) const TABLES: [&str; 10] =
+    ["upstreams", "models", "aliases", "capabilities", "pii", "injection", "teams", "keys", "audit", "sinks"];
 
 pub(super) const UPSTREAM_KEYS: [&str; 9] = [
     "kind",
@@ -144,14 +146,11 @@ fn tables(settings: &mut Settings<'_>, file: &str, text: &str) -> Tables {
     tables.pii = pii::pii(settings, &mut root);
     tables.injection = injection::injection(settings, &mut root).unwrap_or_default();
     tables.teams = teams::teams(settings, &mut root);
+    tables.keys = teams::keys(settings, &mut root);
+    tables.aliases = lists::lists(settings, &mut root, "aliases");
+    tables.capabilities = lists::lists(settings, &mut root, "capabilities");
     tables.audit = audit::audit(settings, &mut root);
     tables.sinks = audit::sinks(settings, &mut root);
-    for name in LATER {
-        if let Some(found) = root.take(name) {
-            let place = root.place(name, found);
-            settings.wrong(&place, "is not in this version", "take it out: it would have no effect");
-        }
-    }
     root.refuse_unknown(settings, &TABLES);
     tables
 }

@@ -15,6 +15,7 @@
 //! | `door` | where a running gateway is reached, and with which key |
 //! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
 //! | [`budgets`] | what teams may spend and how fast, and where the books are kept |
+//! | [`routing`] | what stands for aliases and capabilities, and who may use which models |
 //! | `audit` | the audit trail and its sinks |
 //! | `models` | prices over the catalog's |
 //! | [`mistakes`] | what is wrong, where, and the mend |
@@ -32,6 +33,7 @@ mod models;
 mod names;
 pub mod pii;
 pub mod process;
+pub mod routing;
 mod secrets;
 mod settings;
 pub mod upstreams;
@@ -50,6 +52,7 @@ pub use injection::Injection;
 pub use mistakes::{Mistake, Mistakes};
 pub use pii::{Engines, Pii};
 pub use process::{Calls, Listen, Log, LogFormat, TlsFiles, bind_address};
+pub use routing::Routing;
 pub use upstreams::Upstream;
 
 use mistakes::did_you_mean;
@@ -75,6 +78,7 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// `[models]`, for [`Catalog::with`].
     pub models: Vec<(String, Override)>,
+    pub routing: Routing,
     /// Variables that are set and have no effect in this version: to be told loudly at the start.
     pub not_yet: Vec<&'static str>,
 }
@@ -102,6 +106,12 @@ impl Config {
             calls: process::calls(&mut settings),
             pii: pii::pii(&mut settings, tables.pii, &tables.teams),
             injection: injection::injection(&mut settings, &tables.injection, &tables.teams),
+            routing: routing::routing(
+                &mut settings,
+                (tables.aliases, tables.capabilities),
+                &tables.teams,
+                &tables.keys,
+            ),
             upstreams: upstreams::upstreams(&mut settings, tables.upstreams, &catalog),
             models,
             not_yet: not_yet(environment),

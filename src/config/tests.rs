@@ -319,16 +319,36 @@ fn each_mistake_of_the_file_has_its_message() {
         ("[upstream.x]", &["gateway.toml:1: upstream: is not known: did you mean `upstreams`?"]),
         ("[upstreams.x", &["gateway.toml:1: unclosed table, expected `]`: mend the TOML there"]),
         (
-            "[teams.ops]\ndaily_limit_usd = 5\nmonthly_limit_usd = \"-1\"\nmax_parallel = 1.5\nmodels = []",
+            "[teams.ops]\ndaily_limit_usd = 5\nmonthly_limit_usd = \"-1\"\nmax_parallel = 1.5\nmodel = []",
             &[
                 "gateway.toml:2: teams.ops.daily_limit_usd: is an integer of another form: write US dollars as a string, \
                  daily_limit_usd = \"250.00\" or \"unlimited\"",
                 "gateway.toml:4: teams.ops.max_parallel: is a float: write a plain whole number, max_parallel = 100, or \
                  max_parallel = \"unlimited\"",
-                "gateway.toml:5: teams.ops.models: is not known: known are daily_limit_usd, monthly_limit_usd, \
-                 requests_per_minute, tokens_per_minute, max_parallel, pii, injection, per_key",
+                "gateway.toml:5: teams.ops.model: is not known: did you mean `models`?",
                 "gateway.toml:3: teams.ops.monthly_limit_usd: \"-1\" is no amount: write US dollars like 250.00, at most \
                  9000000, 0 to block, or unlimited",
+            ],
+        ),
+        (
+            "[aliases]\nnone = []\nnumber = 3\n\"auto:x\" = { \"gpt-4o\" = 0 }\ngpt-4.1 = \"gpt-4o\"",
+            &[
+                "gateway.toml:3: aliases.number: is an integer of another form: write \"NAME\" = \"model\", = [\"first\", \
+                 \"second\"], or = { \"model\" = 9, \"other\" = 1 } for weights",
+                "gateway.toml:5: aliases.gpt-4: is a table of another form: write \"NAME\" = \"model\", = [\"first\", \
+                 \"second\"], or = { \"model\" = 9, \"other\" = 1 } for weights",
+                "gateway.toml:2: aliases.none: is an empty list: name a model, or take the line out",
+                "gateway.toml:4: aliases.auto:x: \"0\" is out of range: write a whole number from 1 to 1000000 (its share \
+                 against the others')",
+            ],
+        ),
+        (
+            "[capabilities]\ncod = \"gpt-4o\"\n[keys.ABC]\nmodels = [\"gpt-4o\"]\nmodel = 3",
+            &[
+                "gateway.toml:5: keys.ABC.model: is not known: did you mean `models`?",
+                "gateway.toml:2: capabilities.cod: is not known: did you mean `code`?",
+                "gateway.toml:3: keys.ABC: is no id of a key: write the 12 hex digits that audit records have as `key_id`: \
+                 `printf %s KEY | sha256sum | cut -c1-12`",
             ],
         ),
         (
@@ -720,13 +740,15 @@ fn every_name_is_documented_and_no_other() {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let mut documented: Vec<&str> = rows.map(|(name, _)| name).collect();
     let of_upstreams = file::UPSTREAM_KEYS.iter().chain(&file::MODEL_KEYS).copied();
-    let of_teams = file::teams::TEAM_KEYS.iter().copied();
+    let of_teams = file::teams::TEAM_KEYS.iter().chain(&file::teams::KEY_KEYS).copied();
+    let capabilities = gateway_core::routing::Capability::ALL.map(|capability| capability.word());
     let of_audit = file::audit::AUDIT_KEYS.iter().chain(&file::audit::SINK_KEYS).copied();
     let mut known: Vec<&str> = NAMES
         .iter()
         .map(|(name, _)| *name)
         .chain(of_upstreams)
         .chain(of_teams)
+        .chain(capabilities)
         .chain(of_audit)
         .chain(file::PII_KEYS)
         .chain(file::INJECTION_KEYS)

@@ -117,8 +117,14 @@ pub fn code(failure: &Failure) -> Code {
         Failure::Plan(error) => match error {
             PlanError::Unable { .. } => Code::Unsupported,
             PlanError::ProviderNotFound { .. } => Code::ProviderNotFound,
-            PlanError::Contradiction { .. } | PlanError::NoDefault => Code::InvalidField,
-            PlanError::ModelNotFound { .. } => Code::ModelNotFound,
+            PlanError::Contradiction { .. }
+            | PlanError::NoDefault
+            | PlanError::CapabilityAndModel
+            | PlanError::NothingThere { .. } => Code::InvalidField,
+            PlanError::ModelNotFound { .. }
+            | PlanError::NoSuchCapability { .. }
+            | PlanError::NothingListed(_)
+            | PlanError::NoneAllowed { .. } => Code::ModelNotFound,
             PlanError::Unpriced { .. } => Code::UnpricedModel,
             PlanError::TooLong { .. } => Code::ContextTooLong,
         },
@@ -257,9 +263,12 @@ fn field(failure: &Failure) -> Option<String> {
         Failure::Malformed(Malformed::Field { field, .. } | Malformed::Unsupported { field, .. }) => {
             Some(field.clone())
         }
-        Failure::Plan(PlanError::ProviderNotFound { .. } | PlanError::Contradiction { .. }) => {
-            Some("provider".to_owned())
-        }
+        Failure::Plan(
+            PlanError::ProviderNotFound { .. }
+            | PlanError::Contradiction { .. }
+            | PlanError::NothingThere { .. },
+        ) => Some("provider".to_owned()),
+        Failure::Plan(PlanError::CapabilityAndModel) => Some("capability".to_owned()),
         Failure::Plan(PlanError::Unable { need, .. }) => Some(need.field().to_owned()),
         Failure::Plan(PlanError::TooLong { .. }) | Failure::ContextTooLong => Some("messages".to_owned()),
         Failure::Plan(_) | Failure::ModelNotListed | Failure::ModelUnknownUpstream => {

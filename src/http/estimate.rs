@@ -33,6 +33,8 @@ struct View {
     bound_usd: NanoUsd,
     likely_usd: NanoUsd,
     candidates: Vec<CandidateView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route_reason: Option<String>,
     would_refuse: Vec<RefusalView>,
     warnings: Vec<String>,
 }
@@ -72,6 +74,7 @@ impl View {
             bound_usd: first.map_or(NanoUsd::ZERO, |first| first.bound.cost),
             likely_usd: first.map_or(NanoUsd::ZERO, |first| first.likely),
             candidates: estimate.candidates.iter().map(CandidateView::new).collect(),
+            route_reason: estimate.route_reason.map(|reason| reason.to_string()),
             would_refuse: estimate.refusals.iter().map(RefusalView::new).collect(),
             warnings: estimate.warnings,
         }

@@ -2,7 +2,7 @@
 
 use super::{refusal, respond};
 use crate::gateway::Gateway;
-use crate::identity::Scopes;
+use crate::identity::{Principal, Scopes};
 use crate::pipeline::{Failure, identify};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -101,41 +101,49 @@ fn time(unix: Duration) -> String {
 
 /// `GET /v1/models`, OpenAI's shape: what this key may ask for, each name once.
 pub async fn models(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    if let Err(failure) = identify(&gateway, request.headers(), Scopes::INFER) {
-        return refusal(&gateway, &OpenAiChat, &failure);
-    }
+    let principal = match identify(&gateway, request.headers(), Scopes::INFER) {
+        Ok(principal) => principal,
+        Err(failure) => return refusal(&gateway, &OpenAiChat, &failure),
+    };
     let data: Vec<Value> =
-        names(&gateway).into_iter().map(|(name, owner)| model_object(name, owner)).collect();
+        names(&gateway, &principal).iter().map(|(name, owner)| model_object(name, owner)).collect();
     respond::json(&gateway, HttpResponse::Ok(), &json!({ "object": "list", "data": data }))
 }
 
 /// `GET /v1/models/{id}`, by name, with or without its upstream in front.
 pub async fn model(request: HttpRequest, id: Path<String>, gateway: Data<Gateway>) -> HttpResponse {
-    if let Err(failure) = identify(&gateway, request.headers(), Scopes::INFER) {
-        return refusal(&gateway, &OpenAiChat, &failure);
-    }
-    let found = gateway.routes().find(|route| {
+    let principal = match identify(&gateway, request.headers(), Scopes::INFER) {
+        Ok(principal) => principal,
+        Err(failure) => return refusal(&gateway, &OpenAiChat, &failure),
+    };
+    let allowed = gateway.config.routing.allowed(&principal);
+    let found = gateway.routes().filter(|route| allowed.admits(route)).find(|route| {
         let bare = route.model.as_str() == id.as_str();
         bare || id.split_once('/').is_some_and(|(upstream, model)| {
             upstream == route.upstream.as_str() && model == route.model.as_str()
         })
     });
-    match found {
-        Some(route) => {
-            respond::json(&gateway, HttpResponse::Ok(), &model_object(&id, route.upstream.as_str()))
-        }
+    let owner = match found {
+        Some(route) => Some(route.upstream.as_str()),
+        None => gateway.names_beside_models(allowed).contains(&id).then_some(OWN),
+    };
+    match owner {
+        Some(owner) => respond::json(&gateway, HttpResponse::Ok(), &model_object(&id, owner)),
         None => refusal(&gateway, &OpenAiChat, &Failure::ModelNotListed),
     }
 }
 
-/// Names with the first upstream in priority order that serves each.
-fn names(gateway: &Gateway) -> Vec<(&str, &str)> {
+/// Who is said to own a name that stands for several models.
+const OWN: &str = "gateway";
+
+/// Names with the first upstream in priority order that serves each; then those that are the gateway's own.
+fn names(gateway: &Gateway, principal: &Principal) -> Vec<(String, String)> {
+    let allowed = gateway.config.routing.allowed(principal);
     let mut seen = std::collections::HashSet::new();
-    let routes = gateway.routes();
-    routes
-        .filter(|route| seen.insert(route.model.as_str()))
-        .map(|route| (route.model.as_str(), route.upstream.as_str()))
-        .collect()
+    let routes = gateway.routes().filter(|route| allowed.admits(route));
+    let models = routes.map(|route| (route.model.to_string(), route.upstream.to_string()));
+    let own = gateway.names_beside_models(allowed).into_iter().map(|name| (name, OWN.to_owned()));
+    models.chain(own).filter(|(name, _)| seen.insert(name.clone())).collect()
 }
 
 fn model_object(name: &str, owner: &str) -> Value {

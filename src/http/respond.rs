@@ -21,6 +21,7 @@ use std::task::{Context, Poll};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROVIDER: HeaderName = HeaderName::from_static("x-gateway-provider");
 const MODEL: HeaderName = HeaderName::from_static("x-gateway-model");
+const ROUTE_REASON: HeaderName = HeaderName::from_static("x-gateway-route-reason");
 const FALLBACK: HeaderName = HeaderName::from_static("x-gateway-fallback");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
 const COST: HeaderName = HeaderName::from_static("x-gateway-cost-usd");
@@ -97,6 +98,9 @@ fn event_stream(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder 
 fn tell(response: &mut HttpResponseBuilder, told: &Told) {
     put(response, PROVIDER, told.route.upstream.as_str());
     put(response, MODEL, told.route.model.as_str());
+    if let Some(reason) = told.reason {
+        put(response, ROUTE_REASON, &reason.to_string());
+    }
     put(response, FALLBACK, if told.fallback { "true" } else { "false" });
     response.insert_header((ATTEMPTS, told.attempts));
     response.insert_header((OVERHEAD, told.overhead_us));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 fn metrics() -> Metrics {
     let teams = ["dev", "ops"].map(|team| TeamId::new(team).unwrap());
-    let routes = crate::assembly::router(
+    let [routes, _] = crate::assembly::routers(
         &crate::config::Config::load(
             &[
                 ("OPENAI_API_KEY", "x"),
@@ -24,9 +24,9 @@ fn metrics() -> Metrics {
             None,
         )
         .unwrap(),
-    );
-    let router = routes.unwrap();
-    Metrics::new(Places::new(&teams, router.models().map(|route| &**route)))
+    )
+    .unwrap();
+    Metrics::new(Places::new(&teams, routes.models().map(|route| &**route)))
 }
 
 fn named(text: &str) -> Named {

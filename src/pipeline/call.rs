@@ -18,7 +18,7 @@ use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::finding::Summary;
 use gateway_core::ledger;
 use gateway_core::money::NanoUsd;
-use gateway_core::routing::{Candidate, Route};
+use gateway_core::routing::{Candidate, Route, RouteReason};
 use gateway_wire::{Budget, Facts, Outbound, Target, names};
 use std::borrow::Cow;
 use std::future::Future;
@@ -370,6 +370,7 @@ impl Calling {
         let candidate = self.candidate();
         Told {
             route: Arc::clone(&candidate.route),
+            reason: exchange.route_reason,
             fallback: self.chosen > 0,
             attempts: exchange.attempts.told().len(),
             cost,
@@ -408,6 +409,8 @@ impl Calling {
 /// What response headers tell of an answer.
 pub struct Told {
     pub route: Arc<Route>,
+    /// Why these candidates, where the caller's own words did not say it.
+    pub reason: Option<RouteReason>,
     pub fallback: bool,
     pub attempts: usize,
     /// Known before the body of a JSON answer only.

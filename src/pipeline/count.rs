@@ -7,7 +7,7 @@ use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::settle::Consumed;
 use super::work::{Wanted, Work};
-use super::{Dialect, Served, admit, begin, decode, ended, inspect, plan, receive, record};
+use super::{Dialect, Served, admit, begin, decode, ended, inspect, planned, receive, record};
 use crate::gateway::{Gateway, Worker};
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
@@ -44,7 +44,7 @@ pub async fn count(
         exchange.note(|record| {
             record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
         });
-        let plan = plan(gateway, dialect, &asked)?;
+        let plan = planned(gateway, dialect, &asked, &mut exchange)?;
         admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {

@@ -12,7 +12,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
 use gateway_core::conversation::{Need, Text};
 use gateway_core::embedding::{VectorFormat, Vectors};
-use gateway_core::routing::{Ask, Candidate, PlanError, Tail};
+use gateway_core::routing::{Ask, Candidate, Plan, PlanError, Tail};
 use gateway_core::usage::Usage;
 use gateway_wire::embeddings::{self, Asked, Embeds};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub async fn embed(
         let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
         let mut asked = embeddings::decode(&body)?;
         exchange.note(|record| record::asked(record, &gateway.embeddings, None, Some(&asked.model)));
-        let plan = plan(gateway, &asked, request.headers())?;
+        let plan = plan(gateway, &asked, request.headers(), &mut exchange)?;
         admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect_inputs(gateway, worker, &exchange, &mut asked.embedding).await?;
         if let Some(summary) = &inspected.summary {
@@ -62,10 +62,12 @@ fn plan(
     gateway: &Gateway,
     asked: &Asked,
     headers: &HeaderMap,
+    exchange: &mut Exchange,
 ) -> Result<Vec<(Candidate, &'static dyn Embeds)>, PlanError> {
-    let plan = gateway.embeddings.plan(&Ask {
+    let Plan { candidates, reason } = gateway.embeddings.plan(&Ask {
         provider: None,
         model: Some(&asked.model),
+        capability: None,
         fallback: falls_back(headers),
         tail: Tail::NamedOnly,
         // A window holds one input; whether each fits, the provider says.
@@ -73,12 +75,16 @@ fn plan(
         // Vectors are no tokens.
         max_output: Some(0),
         needs: asked.embedding.needs(),
+        conversation: None,
+        allowed: gateway.config.routing.allowed(&exchange.principal),
+        roll: gateway.dice.roll(),
     })?;
+    exchange.routed(reason);
     let with = |candidate: Candidate| {
         let by = gateway.upstreams[candidate.upstream].codec.embeds()?;
         Some((candidate, by))
     };
-    let able: Vec<_> = plan.into_iter().filter_map(with).collect();
+    let able: Vec<_> = candidates.into_iter().filter_map(with).collect();
     if able.is_empty() {
         // The planner keeps upstreams away that make none, so the two disagree.
         return Err(PlanError::Unable { model: None, need: Need::Vectors });

@@ -12,7 +12,7 @@ use gateway_core::ledger::{
     Window,
 };
 use gateway_core::money::NanoUsd;
-use gateway_core::routing;
+use gateway_core::routing::{self, Plan, RouteReason};
 use gateway_core::usage::Usage;
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ const HOURS_OF_HISTORY: u32 = 24;
 /// The candidates in the order in which they would be tried, and what stands in the way of the first.
 pub struct Estimate {
     pub candidates: Vec<Estimated>,
+    /// Why these, where the request names no model of its own.
+    pub route_reason: Option<RouteReason>,
     pub refusals: Vec<Refusal>,
     pub warnings: Vec<String>,
 }
@@ -66,7 +68,7 @@ pub async fn estimate(
     receive::check_media_type(request.headers())?;
     let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
     let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-    let plan = plan(gateway, dialect, &asked)?;
+    let Plan { candidates: plan, reason } = plan(gateway, dialect, &asked, &exchange.principal)?;
     inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
     let (team, key) = (&exchange.principal.team, &exchange.principal.key_id);
     let budget = gateway.config.budgets.of(team);
@@ -88,7 +90,7 @@ pub async fn estimate(
         })
         .collect();
     let refusals = candidates.first().map_or_else(Vec::new, |first| refusals(&status, &first.bound));
-    Ok(Estimate { candidates, refusals, warnings: asked.warnings })
+    Ok(Estimate { candidates, route_reason: reason, refusals, warnings: asked.warnings })
 }
 
 fn likely(

@@ -19,7 +19,7 @@ use gateway_core::audit::{Record, RequestRecord};
 use gateway_core::clock::Clock;
 use gateway_core::fault::Fault;
 use gateway_core::money::NanoUsd;
-use gateway_core::routing::Route;
+use gateway_core::routing::{Route, RouteReason};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -113,6 +113,8 @@ pub struct Exchange {
     /// Of the caller, where it gave a valid one.
     pub(super) trace: Option<TraceParent>,
     pub attempts: Attempts,
+    /// Why it is routed as it is, where the caller's own words did not say it.
+    pub(super) route_reason: Option<RouteReason>,
     clock: Arc<dyn Clock>,
     shutdown: Arc<Shutdown>,
     ending: Ending,
@@ -142,6 +144,7 @@ impl Exchange {
             started_unix: clock.unix(),
             bill: Bill::default(),
             attempts: Attempts::default(),
+            route_reason: None,
             trace: None,
             clock,
             shutdown: Arc::clone(&gateway.shutdown),
@@ -156,6 +159,14 @@ impl Exchange {
 
     pub fn elapsed(&self) -> Duration {
         self.clock.now().saturating_duration_since(self.started)
+    }
+
+    /// Why its candidates are these.
+    pub(super) fn routed(&mut self, reason: Option<RouteReason>) {
+        self.route_reason = reason;
+        if let Some(reason) = reason {
+            self.note(|record| record::routed(record, reason));
+        }
     }
 
     /// The request's body. Its way here takes its caller's time, not the gateway's.
@@ -333,6 +344,7 @@ mod tests {
             started: SystemClock.now(),
             started_unix: SystemClock.unix(),
             bill: Bill::default(),
+            route_reason: None,
             trace: None,
             attempts: Attempts::default(),
             clock: Arc::new(SystemClock),

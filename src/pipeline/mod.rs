@@ -59,7 +59,7 @@ use bytes::Bytes;
 use call::Calling;
 use gateway_core::audit::Record;
 use gateway_core::conversation::Event;
-use gateway_core::routing::{Ask, Candidate, Fallback, Tail};
+use gateway_core::routing::{Ask, Candidate, Fallback, Plan, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
 use settle::Consumed;
 use std::sync::Arc;
@@ -110,7 +110,7 @@ pub async fn walk(
         exchange.note(|record| {
             record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
         });
-        let plan = plan(gateway, dialect, &asked)?;
+        let plan = planned(gateway, dialect, &asked, &mut exchange)?;
         admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
         if let Some(summary) = &inspected.summary {
@@ -231,15 +231,31 @@ fn falls_back(headers: &HeaderMap) -> Fallback {
     if word.is_some_and(|word| word.eq_ignore_ascii_case(b"off")) { Fallback::Off } else { Fallback::On }
 }
 
-fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked) -> Result<Vec<Candidate>, Failure> {
+/// The candidates in order; record and answer are told why it is these.
+fn planned(
+    gateway: &Gateway,
+    dialect: Dialect,
+    asked: &Asked,
+    exchange: &mut Exchange,
+) -> Result<Vec<Candidate>, Failure> {
+    let Plan { candidates, reason } = plan(gateway, dialect, asked, &exchange.principal)?;
+    exchange.routed(reason);
+    Ok(candidates)
+}
+
+fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked, principal: &Principal) -> Result<Plan, Failure> {
     let plan = gateway.router.plan(&Ask {
         provider: asked.provider.as_deref(),
         model: asked.model.as_deref(),
+        capability: asked.capability,
         fallback: if asked.fallback.unwrap_or(true) { Fallback::On } else { Fallback::Off },
         tail: dialect.tail,
         prompt_bytes: asked.conversation.text_bytes(),
         max_output: asked.conversation.sampling.max_output,
         needs: asked.conversation.needs(),
+        conversation: Some(&asked.conversation),
+        allowed: gateway.config.routing.allowed(principal),
+        roll: gateway.dice.roll(),
     })?;
     Ok(plan)
 }

@@ -12,7 +12,7 @@ use actix_web::HttpRequest;
 use gateway_core::audit::{Few, Injection, Named, Outcome, Pii, RequestId, RequestRecord, Time};
 use gateway_core::conversation::Text;
 use gateway_core::finding::{Action, Summary};
-use gateway_core::routing::{Route, Router};
+use gateway_core::routing::{Route, RouteReason, Router};
 use gateway_inspection::injection::{Judgement, Verdict};
 use gateway_inspection::redact::Refused;
 use std::time::Duration;
@@ -53,6 +53,10 @@ pub(super) fn asked(
     let Some(model) = model else { return };
     let known = router.knows(provider, model);
     record.model_requested = known.then(|| Named::cleaned(model));
+}
+
+pub(super) fn routed(record: &mut RequestRecord, reason: RouteReason) {
+    record.route_reason = Named::new(&reason.to_string());
 }
 
 pub(super) fn searched(record: &mut RequestRecord, summary: &Summary) {

@@ -257,7 +257,6 @@ async fn what_this_version_cannot_do_is_refused_and_never_dropped() {
         (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
         (json!({"tool_choice": {"type": "allowed_tools"}}), "tool_choice.type"),
         (json!({"functions": [{"name": MARKER}]}), "functions"),
-        (json!({"capability": "code"}), "capability"),
         (json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}), "thinking"),
         (json!({"logprobs": true}), "logprobs"),
         (json!({"modalities": ["text", "audio"]}), "modalities"),

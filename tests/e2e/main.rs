@@ -4,6 +4,7 @@
 //! | module | shows |
 //! |---|---|
 //! | [`gateway`], [`client`] | the process under test; requests and answers |
+//! | [`routing`] | who answers where the gateway chooses, and who may use which models |
 //! | [`fallback`] | who answers when upstreams fail, breakers, what a caller is told |
 //! | [`streams`] | what a stream looks like when its upstream, or its caller, breaks off |
 //! | [`pings`] | an upstream that is slow but alive |
@@ -70,6 +71,7 @@ mod pings;
 mod prometheus;
 mod records;
 mod replicas;
+mod routing;
 mod sdk;
 mod sdk_anthropic;
 mod sdk_frameworks;

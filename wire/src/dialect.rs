@@ -9,6 +9,7 @@ use gateway_core::fault::Fault;
 use gateway_core::finding::Summary;
 use gateway_core::ids::ProviderKind;
 use gateway_core::money::NanoUsd;
+use gateway_core::routing::Capability;
 use gateway_core::usage::Usage;
 use std::borrow::Cow;
 
@@ -92,6 +93,8 @@ pub struct Asked {
     /// As the caller wrote it, a provider prefix included.
     pub model: Option<String>,
     pub provider: Option<String>,
+    /// What a model is wanted for, where none is named (native dialect).
+    pub capability: Option<Capability>,
     pub stream: bool,
     /// Whether the caller wants the usage chunk of an OpenAI stream.
     pub include_usage: bool,

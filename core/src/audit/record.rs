@@ -141,6 +141,9 @@ pub struct RequestRecord {
     pub endpoint: Named,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_requested: Option<Named>,
+    /// Why it was routed as it was, in the gateway's own words: `auto/code/code_fence`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_reason: Option<Named>,
     #[serde(default)]
     pub attempts: Few<Attempt, 32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,6 +202,7 @@ impl RequestRecord {
             span_id: None,
             endpoint,
             model_requested: None,
+            route_reason: None,
             attempts: Few::default(),
             provider_used: None,
             model_used: None,

@@ -34,6 +34,7 @@ pub fn full_request() -> Record {
     record.trace_id = Some(name("4bf92f3577b34da6a3ce929d0e0e4736"));
     record.span_id = Some(name("00f067aa0ba902b7"));
     record.model_requested = Some(name("gpt-4o"));
+    record.route_reason = Some(name("alias"));
     record.attempts = [("openai", "unavailable", Some(503), 0), ("azure_openai", "ok", Some(200), 480_000)]
         .map(|(provider, outcome, status, cost)| Attempt {
             provider: name(provider),

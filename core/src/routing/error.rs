@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::capability::Capability;
 use crate::catalog::Mode;
 use crate::conversation::Need;
 use crate::ids::{ModelName, UpstreamName};
@@ -23,6 +24,21 @@ pub enum PlanError {
     Unpriced { upstream: UpstreamName, model: String },
     #[error("{} cannot take {}: name a model that can", model.as_deref().map_or("no default model".to_owned(), |model| format!("`model` {model}")), need.words())]
     Unable { model: Option<String>, need: Need },
+    #[error(
+        "`model` {model} names no capability: write `auto` alone, or behind `auto:` one of {}",
+        Capability::words()
+    )]
+    NoSuchCapability { model: String },
+    #[error("`capability` stands beside a `model`: leave one of the two out, or write \"model\": \"auto\"")]
+    CapabilityAndModel,
+    #[error(
+        "no model that is served here is listed for {}: set `{}` in [capabilities] of gateway.toml", .0.word(), .0.word()
+    )]
+    NothingListed(Capability),
+    #[error("`provider` {provider} serves none of the models for {wanted}: leave `provider` out")]
+    NothingThere { provider: String, wanted: String },
+    #[error("none of the models for {wanted} is open to this key: `GET /v1/models` lists those that are")]
+    NoneAllowed { wanted: String },
     #[error("`model` is missing and there is no default: name one, or set `default_model` in gateway.toml")]
     NoDefault,
     #[error(
@@ -42,6 +58,8 @@ pub enum NotServed {
     NotChat(Mode),
     /// Known, and makes no embeddings.
     NotEmbedding,
+    /// The caller's team or key may not use it.
+    NotAllowed,
 }
 
 impl fmt::Display for NotServed {
@@ -51,6 +69,7 @@ impl fmt::Display for NotServed {
             NotServed::WhereNamed => "is listed by no upstream: ask for it as `UPSTREAM/MODEL`",
             NotServed::NotChat(Mode::Embedding) => "makes embeddings: use `POST /v1/embeddings`",
             NotServed::NotEmbedding => "makes no embeddings: name a model that does (docs/api.md)",
+            NotServed::NotAllowed => "is not open to this key: `GET /v1/models` lists the names that are",
             NotServed::NotChat(_) => "does not answer chat requests: `GET /v1/models` lists those that do",
         })
     }
@@ -72,6 +91,14 @@ pub enum RoutingMistake {
     DefaultNotServed { upstream: UpstreamName, model: ModelName },
     #[error("`equivalents` of {model} name {equivalent}, which is not known: mend the name or leave it out")]
     UnknownEquivalent { model: ModelName, equivalent: String },
+    #[error("`{list}` names {model}, which is not known: mend the name or leave it out")]
+    UnknownInList { list: String, model: String },
+    #[error("`{list}` names no model that is served here: name one, or leave the list out")]
+    ListServesNothing { list: String },
+    #[error("`aliases.{name}` is a name of the gateway's own: choose another")]
+    Reserved { name: String },
+    #[error("`{owner}.models` allows {pattern}, which no model fits: mend the name or leave it out")]
+    AllowsNothing { owner: String, pattern: String },
     #[error(
         "`region` {region} of upstream {upstream} has no prices of its own: use one of [{known}] or none"
     )]

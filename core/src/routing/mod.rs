@@ -8,23 +8,34 @@
 //! |---|---|
 //! | [`router`](Router) | the routes and the order among them |
 //! | [`plan`](Router::plan) | a request's candidates, or why there are none |
+//! | `capability`, `task` | what is wanted instead of a model, and what a conversation is about |
+//! | `lists` | aliases, splits, and what serves each capability |
+//! | `allow` | which models a team or a key may use |
 //! | `fit` | whether a route can do what is asked |
 //! | `error` | what stands in the way, said to the caller or the operator |
 
+mod allow;
+mod capability;
 mod error;
 mod fit;
+mod lists;
 mod plan;
 mod router;
+mod task;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+pub use allow::{AllowList, Allowed};
+pub use capability::{AUTO, Capability, How, RouteReason, is_reserved};
 pub use error::{NotServed, PlanError, RoutingMistake};
+pub use lists::{Choices, List, Share, Step};
 pub use router::Router;
+pub use task::Rule;
 
 use crate::catalog::{Abilities, Efforts, Price};
-use crate::conversation::Needs;
+use crate::conversation::{Conversation, Needs};
 use crate::ids::{ModelName, ProviderKind, UpstreamName};
 
 /// An upstream as the configuration describes it.
@@ -86,12 +97,15 @@ pub enum Tail {
     NamedOnly,
 }
 
-/// What a caller asks for.
+/// What a caller asks for, and may have.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
     pub provider: Option<&'a str>,
     /// May carry its upstream in front, `anthropic/claude-opus-4-6`.
+    /// `auto` and `auto:CAPABILITY` leave the choice to the gateway, an alias to the configuration.
     pub model: Option<&'a str>,
+    /// As `auto:CAPABILITY`; beside it `model` may say `auto` alone.
+    pub capability: Option<Capability>,
     pub fallback: Fallback,
     pub tail: Tail,
     /// UTF-8 bytes of all that the model would read.
@@ -100,6 +114,20 @@ pub struct Ask<'a> {
     pub max_output: Option<u64>,
     /// What the model must be able to do.
     pub needs: Needs,
+    /// What `auto` is classified by. `None` where there is none to read: then it is a plain request.
+    pub conversation: Option<&'a Conversation>,
+    pub allowed: Allowed<'a>,
+    /// One roll of the dice, for splits.
+    pub roll: u64,
+}
+
+/// Who is to be tried.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// In the order in which they are to be tried: at least one, none twice.
+    pub candidates: Vec<Candidate>,
+    /// `None` where the caller's own words said it.
+    pub reason: Option<RouteReason>,
 }
 
 /// A route that may serve the request.

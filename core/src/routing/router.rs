@@ -3,7 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::allow::{Allowed, fits, is_like};
+use super::capability::AUTO;
 use super::error::RoutingMistake;
+use super::lists::{Lists, Resolved};
 use super::{Route, ServedModel, Upstream};
 use crate::catalog::{Catalog, Mode, Model, Place};
 use crate::ids::{ModelName, ProviderKind};
@@ -21,6 +24,8 @@ pub struct Router {
     pub(super) chains: HashMap<ModelName, Chain>,
     /// Each upstream's default model, in priority order.
     pub(super) defaults: Vec<RouteId>,
+    /// Aliases, and what serves each capability.
+    pub(super) lists: Lists,
 }
 
 pub(super) type RouteId = usize;
@@ -62,6 +67,7 @@ impl Router {
         for (model, names) in equivalents {
             router.chain_equivalents(&model, &names, &mut mistakes);
         }
+        router.lists.capabilities = router.usual_lists();
         if mistakes.is_empty() { Ok(router) } else { Err(mistakes) }
     }
 
@@ -82,12 +88,34 @@ impl Router {
 
     fn empty(catalog: Catalog, mode: Mode) -> Router {
         let (seats, routes, defaults) = (Vec::new(), Vec::new(), Vec::new());
-        Router { catalog, mode, seats, routes, chains: HashMap::new(), defaults }
+        Router { catalog, mode, seats, routes, chains: HashMap::new(), defaults, lists: Lists::default() }
     }
 
     /// Every route, upstream by upstream in priority order.
     pub fn models(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.routes.iter().map(|entry| &entry.route)
+    }
+
+    /// Whether a pattern of an allow-list speaks of a route here, or of a vendor's model that waits for its key.
+    pub fn admits_something(&self, pattern: &str) -> bool {
+        let bare = match pattern.split_once('/') {
+            Some((prefix, rest)) if vendor(prefix).is_some() => rest,
+            _ => pattern,
+        };
+        let names = |kind: &ProviderKind| Catalog::builtin_names(*kind).iter();
+        self.models().any(|route| fits(pattern, route))
+            || ProviderKind::VENDORS.iter().flat_map(names).any(|name| is_like(bare, name))
+    }
+
+    /// Names of the configuration's own, and `auto`, that find a model in `allowed`.
+    pub fn names_beside_models(&self, allowed: Allowed<'_>) -> Vec<String> {
+        let is_open = |routes: &Resolved| routes.routes().any(|id| allowed.admits(&self.routes[id].route));
+        let aliases = self.lists.aliases.iter().filter(|(_, routes)| is_open(routes));
+        let aliases = aliases.map(|(name, _)| name.clone());
+        let capabilities = self.lists.capabilities.iter().filter(|(_, routes)| is_open(routes));
+        let capabilities = capabilities.map(|(capability, _)| format!("{AUTO}:{}", capability.word()));
+        let auto = self.defaults.iter().any(|id| allowed.admits(&self.routes[*id].route));
+        aliases.chain(auto.then(|| AUTO.to_owned())).chain(capabilities).collect()
     }
 
     /// Takes in an upstream with its routes and its default.
@@ -195,7 +223,7 @@ impl Router {
     }
 
     /// The routes of a name that may carry its upstream in front.
-    fn routes_of(&self, name: &str) -> Vec<RouteId> {
+    pub(super) fn routes_of(&self, name: &str) -> Vec<RouteId> {
         let prefixed = name.split_once('/').and_then(|(prefix, rest)| {
             let seat = self.seat_named(prefix)?;
             self.seats[seat].names.get(rest)
@@ -257,7 +285,7 @@ pub(super) fn vendor(name: &str) -> Option<ProviderKind> {
 }
 
 /// Whether some vendor has that model, configured here or not: such an equivalent may wait for its key.
-fn is_vendors(name: &str) -> bool {
+pub(super) fn is_vendors(name: &str) -> bool {
     let bare = match name.split_once('/') {
         Some((prefix, rest)) if vendor(prefix).is_some() => rest,
         _ => name,

@@ -1,9 +1,26 @@
+mod choices;
+mod tasks;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::{Catalog, ListedRates, Mode, Override};
 use crate::conversation::{Need, Needs};
 use crate::money::PicoUsdPerToken;
+
+const NOTHING: Ask<'static> = Ask {
+    provider: None,
+    model: None,
+    capability: None,
+    fallback: Fallback::On,
+    tail: Tail::NamedOnly,
+    prompt_bytes: 0,
+    max_output: None,
+    needs: Needs::NONE,
+    conversation: None,
+    allowed: Allowed { team: None, key: None },
+    roll: 0,
+};
 
 fn upstream(name: &str, kind: ProviderKind) -> Upstream {
     Upstream {
@@ -85,13 +102,14 @@ fn ask<'a>(provider: Option<&'a str>, model: Option<&'a str>) -> Ask<'a> {
         prompt_bytes: 100,
         max_output: None,
         needs: crate::conversation::Needs::NONE,
+        ..NOTHING
     }
 }
 
 /// `upstream:wire_model` of each candidate.
 fn order(router: &Router, ask: &Ask<'_>) -> Result<Vec<String>, String> {
     let plan = router.plan(ask).map_err(|error| error.to_string())?;
-    Ok(plan.iter().map(|one| format!("{}:{}", one.route.upstream, one.route.wire_model)).collect())
+    Ok(plan.candidates.iter().map(|one| format!("{}:{}", one.route.upstream, one.route.wire_model)).collect())
 }
 
 #[test]
@@ -226,7 +244,7 @@ fn a_prompt_that_is_surely_too_long_has_no_candidate() {
     ] {
         let ask = Ask { prompt_bytes: bytes, fallback, ..ask(None, Some("gpt-4o")) };
         match (router.plan(&ask), want) {
-            (Ok(plan), Ok(candidates)) => assert_eq!(plan.len(), candidates, "{case}"),
+            (Ok(plan), Ok(candidates)) => assert_eq!(plan.candidates.len(), candidates, "{case}"),
             (Err(PlanError::TooLong { need, window, .. }), Err(want)) => {
                 assert_eq!((need, window), want, "{case}")
             }
@@ -250,7 +268,7 @@ fn the_output_is_bounded() {
         ("more than it can", "gpt-4o", Some(16_385), (16_384, true)),
     ] {
         let ask = Ask { max_output: asked, ..ask(None, Some(model)) };
-        let first = router.plan(&ask).unwrap().remove(0);
+        let first = router.plan(&ask).unwrap().candidates.remove(0);
         assert_eq!((first.output_bound, first.output_was_bounded), want, "{case}");
     }
 }
@@ -319,8 +337,9 @@ fn embeddings_have_a_router_of_their_own() {
             prompt_bytes: 0,
             max_output: Some(0),
             needs: needs.with(Need::Vectors),
+            ..NOTHING
         };
-        let plan = router.plan(&ask).map_err(|error| error.to_string())?;
+        let plan = router.plan(&ask).map_err(|error| error.to_string())?.candidates;
         assert!(plan.iter().all(|one| (one.output_bound, one.output_was_bounded) == (0, false)));
         Ok(plan
             .iter()
@@ -355,6 +374,7 @@ fn embeddings_have_a_router_of_their_own() {
             prompt_bytes: 0,
             max_output: Some(0),
             needs: none.with(need),
+            ..NOTHING
         };
         assert!(matches!(many.plan(&ask), Err(PlanError::Unable { need: told, .. }) if told == need));
     }
@@ -384,9 +404,9 @@ proptest! {
             tail: if defaults { Tail::Defaults } else { Tail::NamedOnly },
             prompt_bytes,
             max_output,
-            needs: crate::conversation::Needs::NONE,
+            ..NOTHING
         };
-        let Ok(plan) = router.plan(&ask) else { return Ok(()) };
+        let Ok(Plan { candidates: plan, .. }) = router.plan(&ask) else { return Ok(()) };
         prop_assert!(!plan.is_empty());
         prop_assert!(!off || plan.len() == 1);
         for (at, one) in plan.iter().enumerate() {

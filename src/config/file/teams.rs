@@ -12,9 +12,19 @@ pub(in crate::config) struct TeamTable {
     pub daily: Option<At<String>>,
     pub monthly: Option<At<String>>,
     pub rates: RatesTable,
+    /// Models that it may use; absent for all.
+    pub models: Option<Vec<At<String>>>,
     /// `[teams.ID.per_key]`.
     pub per_key: RatesTable,
 }
+
+/// `[keys.ID]`.
+pub(in crate::config) struct KeyTable {
+    pub id: At<String>,
+    pub models: Option<Vec<At<String>>>,
+}
+
+pub(in crate::config) const KEY_KEYS: [&str; 1] = ["models"];
 
 /// How fast a team, or each of its keys, may ask.
 #[derive(Default)]
@@ -25,12 +35,13 @@ pub(in crate::config) struct RatesTable {
 }
 
 /// Beside the tables `pii` and `per_key`.
-pub(in crate::config) const TEAM_KEYS: [&str; 8] = [
+pub(in crate::config) const TEAM_KEYS: [&str; 9] = [
     "daily_limit_usd",
     "monthly_limit_usd",
     "requests_per_minute",
     "tokens_per_minute",
     "max_parallel",
+    "models",
     "pii",
     "injection",
     "per_key",
@@ -54,12 +65,24 @@ pub(super) fn teams(settings: &mut Settings<'_>, root: &mut Section<'_>) -> Vec<
             daily: section.usd(settings, "daily_limit_usd"),
             monthly: section.usd(settings, "monthly_limit_usd"),
             rates: rates(settings, &mut section),
+            models: section.list(settings, "models"),
             per_key: per_key.unwrap_or_default(),
         };
         section.refuse_unknown(settings, &TEAM_KEYS);
         teams.push(table);
     }
     teams
+}
+
+/// `[keys.ID]`, in the file's order.
+pub(super) fn keys(settings: &mut Settings<'_>, root: &mut Section<'_>) -> Vec<KeyTable> {
+    let mut keys = Vec::new();
+    for mut section in root.sections(settings, "keys") {
+        let models = section.list(settings, "models");
+        keys.push(KeyTable { id: section.name.clone(), models });
+        section.refuse_unknown(settings, &KEY_KEYS);
+    }
+    keys
 }
 
 fn rates(settings: &mut Settings<'_>, section: &mut Section<'_>) -> RatesTable {

@@ -94,6 +94,9 @@ struct Estimate {
     likely_usd: f64,
     /// In the order in which they would be tried.
     candidates: Vec<EstimatedCandidate>,
+    /// Why these, where the request names no model of its own; as `x-gateway-route-reason`.
+    #[schema(nullable = false, example = "auto/code/code_fence")]
+    route_reason: Option<String>,
     would_refuse: Vec<WouldRefuse>,
     warnings: Vec<String>,
 }

@@ -5,10 +5,15 @@ use utoipa::openapi::header::Header;
 use utoipa::openapi::{Object, OpenApi, RefOr, Response, Type};
 
 /// Name, type, and what it says; for answers of models.
-const OF_ANSWERS: [(&str, Type, &str); 18] = [
+const OF_ANSWERS: [(&str, Type, &str); 19] = [
     ("x-request-id", Type::String, "The gateway's id of this request, a UUIDv7."),
     ("x-gateway-provider", Type::String, "Who answered."),
     ("x-gateway-model", Type::String, "The catalog's name of the model that answered."),
+    (
+        "x-gateway-route-reason",
+        Type::String,
+        "Why it was routed there, where the request names no model of its own: `auto/code/code_fence`.",
+    ),
     ("x-gateway-fallback", Type::Boolean, "Whether another than the first candidate answered."),
     ("x-gateway-attempts", Type::Integer, "How many candidates were tried or passed over."),
     (

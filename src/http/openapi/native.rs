@@ -42,8 +42,12 @@ pub(super) struct CompleteRequest {
     #[schema(min_items = 1)]
     messages: Vec<Message>,
     /// A name that `GET /v1/models` lists, with or without its provider in front (`anthropic/claude-opus-4-6`).
+    /// An alias of the configuration, or `auto` or `auto:code`: the gateway chooses.
     /// Absent: each provider's default model, in the configured order.
     model: Option<String>,
+    /// What a model is wanted for, in place of `model`.
+    #[schema(value_type = Option<Capability>)]
+    capability: Option<String>,
     /// The provider to ask first.
     #[schema(example = "anthropic")]
     provider: Option<String>,
@@ -60,6 +64,18 @@ pub(super) struct CompleteRequest {
     metadata: Option<Value>,
     /// Accepted for old clients; the key decides. A different one is named in `warnings`.
     team_id: Option<String>,
+}
+
+/// What a model is wanted for.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Capability {
+    Code,
+    Reasoning,
+    Vision,
+    LongContext,
+    Fast,
+    Cheap,
 }
 
 /// What both dialects' requests may say about how an answer is made.

@@ -4,6 +4,7 @@ use crate::sse::Parser;
 use bytes::BytesMut;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::money::NanoUsd;
+use gateway_core::routing::Capability;
 use gateway_core::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,10 +16,12 @@ fn asked(fields: &str) -> Result<Asked, Malformed> {
 
 #[test]
 fn reads_the_fields_that_only_this_dialect_has() {
-    let asked =
-        asked(r#","provider":"anthropic","fallback":false,"team_id":"finance-team"}"#.trim_end_matches('}'));
+    let asked = asked(
+        r#","provider":"anthropic","capability":"long_context","fallback":false,"team_id":"finance-team""#,
+    );
     let asked = asked.expect("a request");
     assert_eq!(asked.provider.as_deref(), Some("anthropic"));
+    assert_eq!(asked.capability, Some(Capability::LongContext));
     assert_eq!(asked.fallback, Some(false));
     assert_eq!(asked.team_id.as_deref(), Some("finance-team"));
     assert!(asked.dropped.is_empty() && asked.warnings.is_empty());
@@ -55,8 +58,8 @@ fn a_mistake_is_named_by_its_field_and_its_mend() {
         (r#","team_id":["marker"]"#, "`team_id`: must be a string"),
         (r#","fallback":"marker""#, "`fallback`: must be true or false"),
         (
-            r#","capability":"code""#,
-            "`capability` is not supported by this version of the gateway: leave it out",
+            r#","capability":"marker""#,
+            "`capability`: must be one of code, reasoning, vision, long_context, fast, cheap",
         ),
         (r#","n":2"#, "`n` is not supported over 1 by this dialect, whose answer is one: ask several times"),
         (r#","temperature":9"#, "`temperature`: must be a number from 0 to 2"),

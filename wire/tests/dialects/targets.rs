@@ -4,7 +4,9 @@ use gateway_core::catalog::{Catalog, ListedRates, Override};
 use gateway_core::conversation::{Conversation, Need};
 use gateway_core::ids::{ModelName, ProviderKind, UpstreamName};
 use gateway_core::money::PicoUsdPerToken;
-use gateway_core::routing::{Ask, Candidate, Fallback, PlanError, Router, ServedModel, Tail, Upstream};
+use gateway_core::routing::{
+    Allowed, Ask, Candidate, Fallback, PlanError, Router, ServedModel, Tail, Upstream,
+};
 use gateway_wire::anthropic_messages::AnthropicMessages;
 use gateway_wire::azure::AzureOpenAi;
 use gateway_wire::gemini::Gemini;
@@ -71,9 +73,13 @@ impl Targets {
             prompt_bytes: 0,
             max_output: asked.sampling.max_output,
             needs: asked.needs(),
+            capability: None,
+            conversation: None,
+            allowed: Allowed::default(),
+            roll: 0,
         };
         match self.0.plan(&ask) {
-            Ok(mut candidates) => Ok(candidates.remove(0)),
+            Ok(mut plan) => Ok(plan.candidates.remove(0)),
             Err(PlanError::Unable { need, .. }) => Err(need),
             Err(error) => panic!("{kind:?} {model}: {error}"),
         }

@@ -6,6 +6,7 @@ use crate::body::{LEAVE_OUT, Reading, Str, path, unsupported, wrong};
 use crate::dialect::{Asked, Malformed};
 use bytes::Bytes;
 use gateway_core::conversation::Sampling;
+use gateway_core::routing::Capability;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ pub(super) struct Raw<'a> {
     messages: Option<Vec<Message<'a>>>,
     model: Option<Cow<'a, str>>,
     provider: Option<Cow<'a, str>>,
+    capability: Option<Cow<'a, str>>,
     team_id: Option<Cow<'a, str>>,
     fallback: Option<bool>,
     stream: Option<bool>,
@@ -106,6 +108,7 @@ const HINTS: [&str; 5] =
     ["logit_bias", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "verbosity"];
 
 const USE_TOOLS: &str = ": send `tools` and `tool_choice` in its place";
+const USE_AUTO: &str = ": send `model` as `auto:code`, for one, in its place";
 const USE_EFFORT: &str = ": send `reasoning_effort` in its place";
 
 /// Fields whose meaning we know and do not serve: the values that ask for nothing, and how to do without.
@@ -123,7 +126,7 @@ const UNSUPPORTED: [(&str, &[&str], &str); 15] = [
     ("store", &["false"], LEAVE_OUT),
     ("moderation", &[], LEAVE_OUT),
     ("prompt_cache_options", &[], LEAVE_OUT),
-    ("capability", &[], LEAVE_OUT),
+    ("capability", &[], USE_AUTO),
     ("plugins", &[], LEAVE_OUT),
 ];
 
@@ -137,6 +140,7 @@ impl Seed {
         let native = self.dialect == Dialect::Native;
         match key {
             "provider" if native => raw.provider = string(map)?,
+            "capability" if native => raw.capability = string(map)?,
             "team_id" if native => raw.team_id = string(map)?,
             "fallback" if native => raw.fallback = map.next_value()?,
             "metadata" => {
@@ -239,6 +243,7 @@ impl<'a> Raw<'a> {
             return Err(wrong("model", "is empty: name a model, or leave the field out"));
         }
         asked.provider = self.provider.take().map(Cow::into_owned);
+        asked.capability = self.capability.take().map(|word| capability(&word)).transpose()?;
         asked.team_id = self.team_id.take().map(Cow::into_owned);
         asked.fallback = self.fallback;
         asked.stream = self.stream.unwrap_or(false);
@@ -266,6 +271,11 @@ impl<'a> Raw<'a> {
         }
         Ok(sampling)
     }
+}
+
+fn capability(word: &str) -> Result<Capability, Malformed> {
+    let known = Capability::parse(word);
+    known.ok_or_else(|| wrong("capability", format!("must be one of {}", Capability::words())))
 }
 
 /// The newer name wins over the older where both stand.

@@ -143,7 +143,6 @@ fn a_field_that_means_something_and_cannot_be_served_is_refused_by_name() {
         ("web_search_options", "{}"),
         ("store", "true"),
         ("metadata", r#"{"a":"b"}"#),
-        ("capability", r#""code""#),
     ] {
         let message = asked(&with(&format!("\"{field}\":{value}"))).expect_err(field).to_string();
         assert_eq!(
@@ -154,6 +153,10 @@ fn a_field_that_means_something_and_cannot_be_served_is_refused_by_name() {
     for (message, want) in [
         (with(r#""functions":[{"name":"f"}]"#), "`functions` is not supported: send `tools` and `tool_choice` in its place"),
         (with(r#""function_call":"auto""#), "`function_call` is not supported: send `tools` and `tool_choice` in its place"),
+        (
+            with(r#""capability":"code""#),
+            "`capability` is not supported: send `model` as `auto:code`, for one, in its place",
+        ),
         (with(r#""thinking":{}"#), "`thinking` is not supported: send `reasoning_effort` in its place"),
         (with(r#""service_tier":"scale""#), "`service_tier` is not supported but for auto, default, flex and priority"),
         (
