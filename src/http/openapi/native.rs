@@ -445,7 +445,7 @@ pub(super) enum CompleteEvent {
     /// A call, whole.
     ToolCall(StreamedCall),
     /// The answer is whole.
-    Done(Done),
+    Done(Box<Done>),
     /// The answer broke off; nothing follows.
     Error(NativeError),
 }
