@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 fn metrics() -> Metrics {
     let teams = ["dev", "ops"].map(|team| TeamId::new(team).unwrap());
-    let [routes, _] = crate::assembly::routers(
+    let routes = crate::assembly::routers(
         &crate::config::Config::load(
             &[
                 ("OPENAI_API_KEY", "x"),
@@ -25,7 +25,7 @@ fn metrics() -> Metrics {
         )
         .unwrap(),
     );
-    let router = routes.unwrap();
+    let [router, _] = routes.unwrap();
     Metrics::new(Places::new(&teams, router.models().map(|route| &**route)), Duration::from_secs(1))
 }
 

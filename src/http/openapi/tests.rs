@@ -158,6 +158,7 @@ fn requests_as_described_are_read() {
                 "response_format" => {
                     json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {}, "strict": true}})
                 }
+                "capability" => json!("code"),
                 "reasoning_effort" => json!("low"),
                 "service_tier" => json!("flex"),
                 "temperature" | "top_p" | "presence_penalty" | "frequency_penalty" => json!(0.5),
