@@ -6,6 +6,7 @@ use crate::guards::COVERED;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::embedding::{Vector, Vectors};
 use gateway_core::money::NanoUsd;
+use gateway_core::routing::{How, RouteReason};
 use gateway_core::usage::Usage;
 use gateway_wire::anthropic_messages::{AnthropicMessages, counted};
 use gateway_wire::embeddings;
@@ -409,6 +410,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         created: 1,
         provider: "openai",
         model: "gpt-4o",
+        route_reason: usage.cache_read.map(|_| RouteReason { how: How::Alias, split: false }),
         fallback: true,
         attempts: &[],
         usage,
