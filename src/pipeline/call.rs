@@ -390,6 +390,7 @@ impl Calling {
             created: exchange.started_unix.as_secs(),
             provider: candidate.route.upstream.as_str(),
             model: candidate.route.model.as_str(),
+            route_reason: exchange.route_reason,
             fallback: self.chosen > 0,
             attempts: exchange.attempts.told(),
             usage: &charge.usage,

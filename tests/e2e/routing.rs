@@ -48,6 +48,9 @@ async fn every_dialect_takes_auto_capabilities_and_aliases() {
             assert_eq!(dialect.text(&reply), "hello", "{case}");
             assert_eq!(route(&reply), want, "{case}");
             assert_eq!(reply.header(REASON), reason, "{case}");
+            if reply.is_stream() || dialect == Dialect::Native {
+                assert!(reply.text().contains(&format!("\"route_reason\":\"{reason}\"")), "{case}");
+            }
             let record = record(&gateway, reply.header("x-request-id")).await;
             assert_eq!(
                 (&record["route_reason"], &record["model_requested"]),

@@ -34,6 +34,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         created: CREATED,
         provider: "gemini",
         model: "gemini-2.5-pro",
+        route_reason: None,
         fallback: false,
         attempts: &[],
         usage,

@@ -9,7 +9,7 @@ use gateway_core::fault::Fault;
 use gateway_core::finding::Summary;
 use gateway_core::ids::ProviderKind;
 use gateway_core::money::NanoUsd;
-use gateway_core::routing::Capability;
+use gateway_core::routing::{Capability, RouteReason};
 use gateway_core::usage::Usage;
 use std::borrow::Cow;
 
@@ -290,6 +290,8 @@ pub struct Facts<'a> {
     pub provider: &'a str,
     /// The route's catalog name.
     pub model: &'a str,
+    /// Why these candidates, where the caller's own words did not say it.
+    pub route_reason: Option<RouteReason>,
     pub fallback: bool,
     pub attempts: &'a [Attempt],
     pub usage: &'a Usage,

@@ -217,6 +217,9 @@ pub(super) struct GatewayObject {
     request_id: String,
     provider: String,
     model: String,
+    /// As `x-gateway-route-reason`.
+    #[schema(nullable = false)]
+    route_reason: Option<String>,
     fallback: bool,
     /// How many candidates were tried or passed over.
     attempts: u64,

@@ -330,6 +330,9 @@ pub(super) struct Outcome {
     provider_used: String,
     /// The catalog's name of the model.
     model_used: String,
+    /// Why it was routed there, where the request names no model of its own; as `x-gateway-route-reason`.
+    #[schema(nullable = false, example = "auto/code/code_fence")]
+    route_reason: Option<String>,
     /// Whether another than the first candidate answered.
     fallback_triggered: bool,
     /// Every candidate tried or passed over, in order; the last one answered.
@@ -438,6 +441,7 @@ pub(super) struct CompleteUsage {
 /// One server-sent event: `event` is its name, `data` its JSON.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "described here, never made")]
 pub(super) enum CompleteEvent {
     /// Before any text.
     Start(Start),

@@ -6,6 +6,7 @@ use crate::guards::COVERED;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::embedding::{Vector, Vectors};
 use gateway_core::money::NanoUsd;
+use gateway_core::routing::{How, RouteReason};
 use gateway_core::usage::Usage;
 use gateway_wire::anthropic_messages::{AnthropicMessages, counted};
 use gateway_wire::embeddings;
@@ -158,6 +159,7 @@ fn requests_as_described_are_read() {
                 "response_format" => {
                     json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {}, "strict": true}})
                 }
+                "capability" => json!("code"),
                 "reasoning_effort" => json!("low"),
                 "service_tier" => json!("flex"),
                 "temperature" | "top_p" | "presence_penalty" | "frequency_penalty" => json!(0.5),
@@ -408,6 +410,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         created: 1,
         provider: "openai",
         model: "gpt-4o",
+        route_reason: usage.cache_read.map(|_| RouteReason { how: How::Alias, split: false }),
         fallback: true,
         attempts: &[],
         usage,

@@ -39,6 +39,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         created: 1,
         provider: "openai",
         model: "text-embedding-3-small",
+        route_reason: None,
         fallback: false,
         attempts: &[],
         usage,

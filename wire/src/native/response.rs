@@ -54,6 +54,9 @@ pub(super) fn write_outcome(stop: Option<StopReason>, facts: &Facts, json: &mut 
     json.raw("finish_reason", finish_reason(stop, false).as_bytes());
     json.string("provider_used", facts.provider);
     json.string("model_used", facts.model);
+    if let Some(reason) = facts.route_reason {
+        json.string("route_reason", &reason.to_string());
+    }
     json.bool("fallback_triggered", facts.fallback);
     array(facts.attempts, json.field("attempts"), write_attempt);
     if let Some(pii) = facts.pii {

@@ -4,7 +4,7 @@ use crate::sse::Parser;
 use bytes::BytesMut;
 use gateway_core::conversation::{Event, StopReason, Text};
 use gateway_core::money::NanoUsd;
-use gateway_core::routing::Capability;
+use gateway_core::routing::{Capability, How, RouteReason};
 use gateway_core::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -88,6 +88,7 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], warnings: &'a [String]) 
         created: 1,
         provider: "openai",
         model: "gpt-4o",
+        route_reason: Some(RouteReason { how: How::Capability(Capability::Code), split: true }),
         fallback: true,
         attempts,
         usage,
@@ -107,6 +108,7 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], warnings: &'a [String]) 
 fn outcome() -> Value {
     json!({
         "finish_reason": "length", "provider_used": "openai", "model_used": "gpt-4o",
+        "route_reason": "capability/code/split",
         "fallback_triggered": true,
         "attempts": [
             {"provider": "anthropic", "model": "claude-opus-4-6", "outcome": "breaker_open", "ms": 0},

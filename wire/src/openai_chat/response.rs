@@ -181,6 +181,9 @@ pub(crate) fn write_gateway(facts: &Facts, out: &mut Vec<u8>) {
     json.string("request_id", facts.request_id);
     json.string("provider", facts.provider);
     json.string("model", facts.model);
+    if let Some(reason) = facts.route_reason {
+        json.string("route_reason", &reason.to_string());
+    }
     json.bool("fallback", facts.fallback);
     json.integer("attempts", facts.attempts.len() as u64);
     json.raw("cost_usd", facts.cost.to_string().as_bytes());

@@ -74,6 +74,7 @@ pub fn facts(usage: &Usage) -> Facts<'_> {
         created: 1_700_000_000,
         provider: "openai",
         model: "a-model",
+        route_reason: None,
         fallback: false,
         attempts: &[],
         usage,

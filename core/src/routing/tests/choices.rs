@@ -1,3 +1,5 @@
+//! Aliases, capabilities, splits and lists of allowed models.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What the classifier of `auto` makes of conversations.
+
 use crate::catalog::Effort;
 use crate::conversation::{
     Content, Conversation, Media, Part, Reasoning, Role, Source, Text, Tool, ToolResult, Turn,

@@ -14,6 +14,7 @@ fn facts(usage: &Usage) -> Facts<'_> {
         created: 1_700_000_000,
         provider: "openai",
         model: "gpt-4o",
+        route_reason: None,
         fallback: false,
         attempts: &[],
         usage,

@@ -13,6 +13,7 @@ use gateway_core::conversation::{Part, Role, StopReason, Text, Turn};
 use gateway_core::fault::FaultClass;
 use gateway_core::ids::ProviderKind;
 use gateway_core::money::NanoUsd;
+use gateway_core::routing::{How, RouteReason};
 use gateway_core::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -600,6 +601,7 @@ fn facts<'a>(usage: &'a Usage, attempts: &'a [Attempt], dropped: &'a [Cow<'stati
         created: 1_700_000_000,
         provider: "openai",
         model: "gpt-4o",
+        route_reason: Some(RouteReason { how: How::Alias, split: false }),
         fallback: false,
         attempts,
         usage,
@@ -749,7 +751,7 @@ fn a_stream_ends_with_the_gateways_own_words() {
         assert_eq!(
             last["gateway"],
             json!({"request_id": "0190b2c4-0000-7000-8000-000000000001", "provider": "openai",
-                "model": "gpt-4o", "fallback": false, "attempts": 1, "cost_usd": 0.00004,
+                "model": "gpt-4o", "route_reason": "alias", "fallback": false, "attempts": 1, "cost_usd": 0.00004,
                 "cost_is_estimate": false, "dropped_params": ["seed"], "overhead_us": 34})
         );
         for chunk in &chunks {
