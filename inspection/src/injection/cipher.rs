@@ -1,7 +1,7 @@
 //! Writings that are tried: shifted and mirrored alphabets, text written backwards, digits for letters. A line
 //! is read so only where it then has the common words that it lacks as it stands.
 
-use super::common::Common;
+use super::vocabulary::Common;
 
 /// Bytes of a line that is tried.
 const LONGEST: usize = 600;
