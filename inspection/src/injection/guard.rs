@@ -1,11 +1,11 @@
 //! A text's score: the worst sentence of any of its readings.
 
-use super::common::Common;
 use super::concepts::{Concepts, Seen};
 use super::model::Model;
 use super::sentences::sentences;
 use super::tokens::{Setting, features};
 use super::views::views;
+use super::vocabulary::Common;
 
 /// Who wrote a text, as far as orders to a model go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

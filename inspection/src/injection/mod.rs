@@ -8,13 +8,12 @@
 //! |---|---|
 //! | `guard` | the walk, its bounds, and the score |
 //! | `leaves`, `judge` | the parts of a request, and the verdict |
-//! | `normal`, `disguise`, `cipher`, `common`, `views` | the ways in which a text can be read |
+//! | `normal`, `disguise`, `cipher`, `vocabulary`, `views` | the ways in which a text can be read |
 //! | `sentences` | where it is cut |
 //! | `tokens`, `concepts` | what is seen in a sentence |
 //! | `model` | what that is worth |
 
 mod cipher;
-mod common;
 mod concepts;
 mod disguise;
 mod guard;
@@ -25,8 +24,8 @@ mod normal;
 mod sentences;
 mod tokens;
 mod views;
+mod vocabulary;
 
-pub use common::Common;
 pub use concepts::{Concepts, Seen};
 pub use guard::{Guard, Reading, Trust};
 pub use judge::{Action, Judgement, Policy, Thresholds, Verdict, name};
@@ -35,6 +34,7 @@ pub use model::{Model, PAD, SLOTS, written};
 pub use sentences::{Sentence, sentences};
 pub use tokens::{Setting, features};
 pub use views::views;
+pub use vocabulary::Common;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! The ways in which a text can be read: as it is seen, and, where something in it decodes, decoded.
 
 use super::cipher::deciphered;
-use super::common::Common;
 use super::disguise::decoded;
 use super::normal::normal;
+use super::vocabulary::Common;
 
 /// Layers of encodings that are undone.
 const DEPTH: usize = 12;
