@@ -50,7 +50,7 @@ pub(super) fn asked(
     model: Option<&str>,
 ) {
     let Some(model) = model else { return };
-    let known = gateway.router.knows(provider, model);
+    let known = [&gateway.router, &gateway.embeddings].iter().any(|router| router.knows(provider, model));
     record.model_requested = known.then(|| Named::cleaned(model));
 }
 
