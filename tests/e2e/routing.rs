@@ -15,6 +15,7 @@ const CONFIGURED: &str = r#"
 [aliases]
 smart = ["gemini-2.5-pro", "gpt-4o"]
 "gpt-3.5-turbo" = "gpt-4.1-nano"
+vectors = ["text-embedding-3-small", "gemini-embedding-001"]
 shared = { "openai/gpt-4o" = 1, "azure_openai/gpt-4o" = 1 }
 
 [capabilities]
@@ -132,6 +133,30 @@ async fn a_split_uses_both_sides() {
         seen.insert(reply.header("x-gateway-provider").to_owned());
     }
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["azure_openai", "openai"]);
+}
+
+#[tokio::test]
+async fn an_alias_may_stand_for_vectors() {
+    let gateway = Setup::new().file("gateway.toml", CONFIGURED).start().await;
+    let reply = gateway.post("/v1/embeddings", &json!({"model": "vectors", "input": "hi"})).await;
+    assert_eq!((reply.status, route(&reply).as_str()), (200, "openai/text-embedding-3-small"), "{reply:?}");
+    assert_eq!(reply.header(REASON), "alias");
+    let record = record(&gateway, reply.header("x-request-id")).await;
+    assert_eq!((&record["route_reason"], &record["model_requested"]), (&json!("alias"), &json!("vectors")));
+    // Vectors of two models cannot be compared: the second is no fallback.
+    gateway.faults().set(Rule::new(Failure::Status { code: 503, retry_after_ms: None }).on(Provider::OpenAi));
+    let failed = gateway.post("/v1/embeddings", &json!({"model": "vectors", "input": "hi"})).await;
+    assert_eq!(failed.status, 502, "{failed:?}");
+    for (path, model) in [("/v1/embeddings", "auto"), (Dialect::OpenAi.path(), "vectors")] {
+        let mut body = ask(model);
+        body["input"] = json!("hi");
+        let reply = gateway.post(path, &body).await;
+        assert_eq!(
+            (reply.status, &reply.json()["error"]["code"]),
+            (404, &json!("model_not_found")),
+            "{reply:?}"
+        );
+    }
 }
 
 #[tokio::test]
