@@ -1,11 +1,13 @@
-//! The commands: `serve` (the default), `demo`, `check`, `audit`.
+//! The commands: `serve` (the default), `demo`, `check`, `audit`, `keys`.
 
 mod audit;
+mod keys;
 
 use crate::config::{Config, Environment};
 use crate::{assembly, demo, guards, logging};
 use audit::AuditCommand;
 use clap::{Parser, Subcommand};
+use keys::KeysCommand;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,6 +38,9 @@ enum Command {
     /// Check, read or export the audit trail.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Make, list or revoke keys, of a running gateway or where none runs.
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// Runs the command line; the exit code is 0, or 1 with the reason on standard error.
@@ -51,6 +56,7 @@ pub fn run() -> ExitCode {
         }
         Command::Check => check(&environment, file),
         Command::Audit(command) => audit::run(command, &environment),
+        Command::Keys(command) => keys::run(command, &environment, file),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`keys`] | keys that administrators make, share and revoke |
 //! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
 //! | [`alerts`] | who is told that a budget is nearly used up |
 //! | [`audit`] | the audit trail: command line, newest records |
@@ -54,6 +55,7 @@ mod full_disk;
 mod gateway;
 mod identity;
 mod inputs;
+mod keys;
 mod leaks;
 mod matrix;
 mod messages;

@@ -10,6 +10,7 @@
 //! | `operations` | models, status, health |
 //! | `audit` | the newest audit records |
 //! | `budgets` | budgets and usage |
+//! | `keys` | keys that administrators make |
 //! | `errors` | the envelopes, and which path answers with which codes |
 //! | `headers` | what answers carry beside their bodies |
 
@@ -19,6 +20,7 @@ mod chat;
 mod embeddings;
 mod errors;
 mod headers;
+mod keys;
 mod messages;
 mod native;
 mod operations;
@@ -57,6 +59,9 @@ use utoipa::{Modify, OpenApi as _};
         budgets::all,
         budgets::usage,
         budgets::estimate,
+        keys::make,
+        keys::list,
+        keys::revoke,
         operations::health,
         operations::live,
         operations::ready,
@@ -67,6 +72,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "inference", description = "Requests to models."),
         (name = "models", description = "What may be asked for, in OpenAI's shape."),
         (name = "budgets", description = "What teams may spend, and what they used."),
+        (name = "keys", description = "Keys that administrators make."),
         (name = "operations", description = "How the gateway and its providers are."),
     ),
     modifiers(&Security, &Headers, &Errors)
