@@ -18,6 +18,9 @@ const PAGE: usize = 1_000;
 /// Sentinels are asked who the master is with every so many questions for the mark.
 const FOLLOW: u32 = 8;
 
+/// Fields and what stands there, whoever wrote them.
+type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Made keys on Redis, which need not be there yet.
 pub struct RedisKeys {
     connection: Connection,
@@ -85,7 +88,7 @@ impl RedisKeys {
         loop {
             let mut command = redis::cmd("HSCAN");
             command.arg(MADE_KEYS).arg(&cursor).arg("COUNT").arg(PAGE);
-            let (next, fields): (String, Vec<(Vec<u8>, Vec<u8>)>) = self.query(&command).await?;
+            let (next, fields): (String, Fields) = self.query(&command).await?;
             let keys = fields.into_iter().filter(|(field, _)| field != MARK.as_bytes());
             // A field is the caller's to name in a log, so it is read as text, whatever it is.
             found.extend(keys.map(|(field, text)| (String::from_utf8_lossy(&field).into_owned(), text)));

@@ -74,9 +74,9 @@ impl Keys {
     pub fn identify(&self, credentials: Credentials<'_>) -> Result<Principal, Denied> {
         let presented = fingerprint(credentials.key);
         let candidates = self.configured.get(&presented.prefix()).into_iter().flatten();
-        let configured =
+        let mut configured =
             candidates.filter(|(held, _)| same(held, &presented)).map(|(_, principal)| principal);
-        configured.cloned().next().map_or_else(|| self.identify_made(credentials, &presented), Ok)
+        configured.next().cloned().map_or_else(|| self.identify_made(credentials, &presented), Ok)
     }
 
     fn identify_made(

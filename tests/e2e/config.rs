@@ -24,6 +24,7 @@ Commands:
   demo   Serve on simulated providers: no account and no key needed
   check  Check the configuration, list every mistake, open no port
   audit  Check, read or export the audit trail
+  keys   Make, list or revoke keys, of a running gateway or where none runs
   help   Print this message or the help of the given subcommand(s)
 
 Options:

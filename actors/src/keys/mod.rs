@@ -13,6 +13,7 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,7 +23,7 @@ use arc_swap::ArcSwap;
 use gateway_core::audit::{Named, Time};
 use gateway_core::clock::Clock;
 use gateway_core::ids::{KeyId, TeamId};
-use gateway_core::keys::{Fingerprint, KeyStore, KeyStoreError, MadeKey, is_id};
+use gateway_core::keys::{Entry, Fingerprint, KeyStore, KeyStoreError, MadeKey, is_id};
 use gateway_redis::RedisKeys;
 use tokio::sync::Mutex;
 
@@ -34,7 +35,7 @@ pub const POLL: Duration = Duration::from_millis(250);
 /// How long a key is good without the store, counted from its last answer.
 pub const TRUST: Duration = Duration::from_secs(60);
 /// How long a reading of all keys, or a change, may take.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The keys in `directory`, which must be there.
 ///
@@ -73,11 +74,19 @@ pub struct Registry {
     is_away: AtomicBool,
 }
 
+/// A key, and the hash of the text that it was read from: what has not changed is not read again.
+struct Kept {
+    key: Arc<MadeKey>,
+    text: u64,
+}
+
 #[derive(Default)]
 struct Table {
     /// `None`: as long as nothing was read, or nothing was ever written.
     mark: Option<String>,
-    by_prefix: HashMap<[u8; 6], Arc<MadeKey>>,
+    by_prefix: HashMap<[u8; 6], Kept>,
+    /// Of texts.
+    hasher: RandomState,
     /// The newest first.
     listed: Vec<Arc<MadeKey>>,
     teams: BTreeSet<TeamId>,
@@ -107,10 +116,12 @@ impl Registry {
         }
         match self.table.load().by_prefix.get(&prefix) {
             None => Found::Unknown,
-            Some(key) if key.expires_at.is_some_and(|end| Time::from(self.clock.unix()) >= end) => {
+            Some(Kept { key, .. })
+                if key.expires_at.is_some_and(|end| Time::from(self.clock.unix()) >= end) =>
+            {
                 Found::Expired
             }
-            Some(key) => Found::Key(key.clone()),
+            Some(Kept { key, .. }) => Found::Key(key.clone()),
         }
     }
 
@@ -123,7 +134,7 @@ impl Registry {
 
     /// Whether the key with this id is good now.
     pub fn is_good(&self, id: &KeyId) -> bool {
-        prefix(id).is_some_and(|prefix| matches!(self.at(prefix), Found::Key(_)))
+        prefix(id.as_str()).is_some_and(|prefix| matches!(self.at(prefix), Found::Key(_)))
     }
 
     /// All that this process knows of, the newest first.
@@ -176,7 +187,11 @@ impl Registry {
         if is_first || self.table.load().mark != mark {
             // With the mark of before: what changes meanwhile is read again.
             let entries = within(self.store.all()).await?;
-            self.table.store(Arc::new(Table::new(mark, entries)));
+            let before = self.table.load_full();
+            // Many keys take a while, and others wait for this thread.
+            let read = tokio::task::spawn_blocking(move || Table::after(&before, mark, entries)).await;
+            let ended = |_| KeyStoreError::Unavailable { reason: "its reader has ended".to_owned() };
+            self.table.store(Arc::new(read.map_err(ended)?));
         }
         let passed = asked.saturating_duration_since(self.started).as_millis();
         self.confirmed.store(u64::try_from(passed).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
@@ -204,8 +219,8 @@ impl Registry {
 }
 
 /// The first bytes of the fingerprint that an id was made of.
-fn prefix(id: &KeyId) -> Option<[u8; 6]> {
-    let number = u64::from_str_radix(id.as_str(), 16).ok().filter(|_| is_id(id.as_str()))?;
+fn prefix(id: &str) -> Option<[u8; 6]> {
+    let number = u64::from_str_radix(id, 16).ok().filter(|_| is_id(id))?;
     let mut prefix = [0; 6];
     prefix.copy_from_slice(&number.to_be_bytes()[2..]);
     Some(prefix)
@@ -218,21 +233,29 @@ async fn within<T>(answer: impl Future<Output = Result<T, KeyStoreError>>) -> Re
 
 impl Table {
     /// An entry that can't be read opens nothing, and harms no other.
-    fn new(mark: Option<String>, entries: Vec<(String, Vec<u8>)>) -> Table {
-        let read = |(id, text): (String, Vec<u8>)| match MadeKey::decode(&id, &text) {
-            Ok(key) => Some(Arc::new(key)),
-            Err(error) => {
-                log::error!(key_id:% = Named::cleaned(&id), error:%; "a made key can't be read, and opens nothing: revoke it by its id, and make another");
-                None
-            }
-        };
-        let mut listed: Vec<Arc<MadeKey>> = entries.into_iter().filter_map(read).collect();
-        listed.sort_by(|one, other| {
+    fn after(before: &Table, mark: Option<String>, entries: Vec<Entry>) -> Table {
+        let (hasher, mut by_prefix) = (before.hasher.clone(), HashMap::with_capacity(entries.len()));
+        for (id, text) in entries {
+            let hash = hasher.hash_one(&text);
+            let same =
+                prefix(&id).and_then(|prefix| before.by_prefix.get(&prefix)).filter(|kept| kept.text == hash);
+            let key = match same {
+                Some(kept) => kept.key.clone(),
+                None => match MadeKey::decode(&id, &text) {
+                    Ok(key) => Arc::new(key),
+                    Err(error) => {
+                        log::error!(key_id:% = Named::cleaned(&id), error:%; "a made key can't be read, and opens nothing: revoke it by its id, and make another");
+                        continue;
+                    }
+                },
+            };
+            by_prefix.insert(key.fingerprint.prefix(), Kept { key, text: hash });
+        }
+        let mut listed: Vec<Arc<MadeKey>> = by_prefix.values().map(|kept| kept.key.clone()).collect();
+        listed.sort_unstable_by(|one, other| {
             (Reverse(one.created_at), &one.id).cmp(&(Reverse(other.created_at), &other.id))
         });
-        listed.dedup_by(|one, other| one.id == other.id);
-        let by_prefix = listed.iter().map(|key| (key.fingerprint.prefix(), key.clone())).collect();
         let teams = listed.iter().map(|key| key.team.clone()).collect();
-        Table { mark, by_prefix, listed, teams }
+        Table { mark, by_prefix, hasher, listed, teams }
     }
 }
