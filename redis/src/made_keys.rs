@@ -1,5 +1,5 @@
-//! The keys that administrators made, of all replicas: one hash, a field for each key, and one for the mark of
-//! the last change. Replicas ask for the mark, and read the rest when it has moved.
+//! The keys that administrators made, of all replicas: one hash, a field for each key, and one that tells
+//! the last changes. Replicas ask for that, and read what has changed.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -39,8 +39,14 @@ impl RedisKeys {
     pub(crate) fn with_most(target: Target, most: usize) -> RedisKeys {
         RedisKeys {
             connection: Connection::new(target),
-            made: Script::new(include_str!("../scripts/key_made.lua")),
-            revoked: Script::new(include_str!("../scripts/key_revoked.lua")),
+            made: Script::new(concat!(
+                include_str!("../scripts/key_mark.lua"),
+                include_str!("../scripts/key_made.lua")
+            )),
+            revoked: Script::new(concat!(
+                include_str!("../scripts/key_mark.lua"),
+                include_str!("../scripts/key_revoked.lua")
+            )),
             asked: AtomicU32::new(0),
             most,
         }
@@ -110,6 +116,15 @@ impl KeyStore for RedisKeys {
 
     fn all(&self) -> Pending<'_, Result<Vec<Entry>, KeyStoreError>> {
         Box::pin(self.all())
+    }
+
+    fn some<'a>(&'a self, ids: &'a [String]) -> Pending<'a, Result<Vec<Entry>, KeyStoreError>> {
+        Box::pin(async move {
+            let mut command = redis::cmd("HMGET");
+            command.arg(MADE_KEYS).arg(ids);
+            let texts: Vec<Option<Vec<u8>>> = self.query(&command).await?;
+            Ok(ids.iter().cloned().zip(texts).filter_map(|(id, text)| Some((id, text?))).collect())
+        })
     }
 
     fn add<'a>(&'a self, key: &'a MadeKey, mark: &'a str) -> Pending<'a, Result<(), KeyStoreError>> {
@@ -201,7 +216,8 @@ mod tests {
         let _: i64 = server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
         // The first question finds the connection broken, the second makes another.
         store.mark().await.ok();
-        assert_eq!(store.mark().await, Ok(Some("mark".to_owned())));
+        let mark = store.mark().await.unwrap().unwrap();
+        assert_eq!(mark, format!("mark:{}", a_key(1).id));
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gateway_core::ids::KeyId;
-use gateway_core::keys::{Entry, KeyStore, KeyStoreError, MOST_KEYS, MadeKey};
+use gateway_core::keys::{Entry, KeyStore, KeyStoreError, MOST_KEYS, MadeKey, marked};
 use gateway_core::ledger::Pending;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
@@ -101,7 +101,10 @@ fn prepare(connection: &Connection, place: &str) -> Result<(), KeyStoreError> {
     }
 }
 
-fn put_mark(connection: &Connection, mark: &str) -> rusqlite::Result<()> {
+fn put_mark(connection: &Connection, act: &str, id: &str) -> rusqlite::Result<()> {
+    let before: Option<String> =
+        connection.query_row("SELECT mark FROM last_change", (), |row| row.get(0)).optional()?;
+    let mark = marked(before.as_deref(), act, id);
     connection.execute("INSERT OR REPLACE INTO last_change VALUES (1, ?)", [mark]).map(drop)
 }
 
@@ -130,8 +133,21 @@ impl KeyStore for EmbeddedKeys {
         }))
     }
 
-    fn add<'a>(&'a self, key: &'a MadeKey, mark: &'a str) -> Pending<'a, Result<(), KeyStoreError>> {
-        let (id, text, mark) = (key.id.as_str().to_owned(), key.encode().into_bytes(), mark.to_owned());
+    fn some<'a>(&'a self, ids: &'a [String]) -> Pending<'a, Result<Vec<Entry>, KeyStoreError>> {
+        let ids = ids.to_vec();
+        Box::pin(self.on_disk(move |connection, _| {
+            let mut read = connection.prepare("SELECT text FROM key WHERE id = ?")?;
+            let mut found = Vec::new();
+            for id in ids {
+                let text = read.query_row([&id], |row| row.get(0)).optional()?;
+                found.extend(text.map(|text| (id, text)));
+            }
+            Ok(Ok(found))
+        }))
+    }
+
+    fn add<'a>(&'a self, key: &'a MadeKey, act: &'a str) -> Pending<'a, Result<(), KeyStoreError>> {
+        let (id, text, act) = (key.id.as_str().to_owned(), key.encode().into_bytes(), act.to_owned());
         Box::pin(self.on_disk(move |connection, file| {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let there = "SELECT text FROM key WHERE id = ?";
@@ -144,19 +160,19 @@ impl KeyStore for EmbeddedKeys {
                 return Ok(Err(KeyStoreError::Full));
             }
             change.execute("INSERT INTO key VALUES (?, ?)", params![id, text])?;
-            put_mark(&change, &mark)?;
+            put_mark(&change, &act, &id)?;
             change.commit().map(Ok)
         }))
     }
 
-    fn remove<'a>(&'a self, id: &'a KeyId, mark: &'a str) -> Pending<'a, Result<bool, KeyStoreError>> {
-        let (id, mark) = (id.as_str().to_owned(), mark.to_owned());
+    fn remove<'a>(&'a self, id: &'a KeyId, act: &'a str) -> Pending<'a, Result<bool, KeyStoreError>> {
+        let (id, act) = (id.as_str().to_owned(), act.to_owned());
         Box::pin(self.on_disk(move |connection, _| {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if change.execute("DELETE FROM key WHERE id = ?", [&id])? == 0 {
                 return Ok(Ok(false));
             }
-            put_mark(&change, &mark)?;
+            put_mark(&change, &act, &id)?;
             change.commit().map(|()| Ok(true))
         }))
     }
@@ -181,7 +197,7 @@ mod tests {
         assert_eq!(holds(&one, &other).await, Ok(()));
         drop((one, other));
         let again = EmbeddedKeys::open(&directory).unwrap();
-        assert_eq!(again.mark().await, Ok(Some("mark-4".to_owned())));
+        assert!(again.mark().await.unwrap().is_some());
         assert_eq!(again.all().await.unwrap().len(), 1);
         std::fs::remove_dir_all(directory).unwrap();
     }

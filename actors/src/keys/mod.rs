@@ -13,7 +13,6 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +22,7 @@ use arc_swap::ArcSwap;
 use gateway_core::audit::{Named, Time};
 use gateway_core::clock::Clock;
 use gateway_core::ids::{KeyId, TeamId};
-use gateway_core::keys::{Entry, Fingerprint, KeyStore, KeyStoreError, MadeKey, is_id};
+use gateway_core::keys::{Entry, Fingerprint, KeyStore, KeyStoreError, MadeKey, changed, is_id};
 use gateway_redis::RedisKeys;
 use tokio::sync::Mutex;
 
@@ -74,19 +73,11 @@ pub struct Registry {
     is_away: AtomicBool,
 }
 
-/// A key, and the hash of the text that it was read from: what has not changed is not read again.
-struct Kept {
-    key: Arc<MadeKey>,
-    text: u64,
-}
-
 #[derive(Default)]
 struct Table {
     /// `None`: as long as nothing was read, or nothing was ever written.
     mark: Option<String>,
-    by_prefix: HashMap<[u8; 6], Kept>,
-    /// Of texts.
-    hasher: RandomState,
+    by_prefix: HashMap<[u8; 6], Arc<MadeKey>>,
     /// The newest first.
     listed: Vec<Arc<MadeKey>>,
     teams: BTreeSet<TeamId>,
@@ -116,12 +107,10 @@ impl Registry {
         }
         match self.table.load().by_prefix.get(&prefix) {
             None => Found::Unknown,
-            Some(Kept { key, .. })
-                if key.expires_at.is_some_and(|end| Time::from(self.clock.unix()) >= end) =>
-            {
+            Some(key) if key.expires_at.is_some_and(|end| Time::from(self.clock.unix()) >= end) => {
                 Found::Expired
             }
-            Some(Kept { key, .. }) => Found::Key(key.clone()),
+            Some(key) => Found::Key(key.clone()),
         }
     }
 
@@ -185,13 +174,23 @@ impl Registry {
         let mark = within(self.store.mark()).await?;
         let is_first = self.confirmed.load(Ordering::Acquire) == 0;
         if is_first || self.table.load().mark != mark {
-            // With the mark of before: what changes meanwhile is read again.
-            let entries = within(self.store.all()).await?;
             let before = self.table.load_full();
+            let ids = match (&before.mark, &mark) {
+                (Some(seen), Some(mark)) if !is_first => changed(seen, mark),
+                _ => None,
+            };
+            // Read after the mark: what changes meanwhile is read again.
+            let entries = match &ids {
+                Some(ids) => within(self.store.some(ids)).await?,
+                None => within(self.store.all()).await?,
+            };
             // Many keys take a while, and others wait for this thread.
-            let read = tokio::task::spawn_blocking(move || Table::after(&before, mark, entries)).await;
+            let read = tokio::task::spawn_blocking(move || match ids {
+                Some(ids) => Table::changed(&before, mark, &ids, entries),
+                None => Table::new(mark, entries),
+            });
             let ended = |_| KeyStoreError::Unavailable { reason: "its reader has ended".to_owned() };
-            self.table.store(Arc::new(read.map_err(ended)?));
+            self.table.store(Arc::new(read.await.map_err(ended)?));
         }
         let passed = asked.saturating_duration_since(self.started).as_millis();
         self.confirmed.store(u64::try_from(passed).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
@@ -233,29 +232,36 @@ async fn within<T>(answer: impl Future<Output = Result<T, KeyStoreError>>) -> Re
 
 impl Table {
     /// An entry that can't be read opens nothing, and harms no other.
-    fn after(before: &Table, mark: Option<String>, entries: Vec<Entry>) -> Table {
-        let (hasher, mut by_prefix) = (before.hasher.clone(), HashMap::with_capacity(entries.len()));
-        for (id, text) in entries {
-            let hash = hasher.hash_one(&text);
-            let same =
-                prefix(&id).and_then(|prefix| before.by_prefix.get(&prefix)).filter(|kept| kept.text == hash);
-            let key = match same {
-                Some(kept) => kept.key.clone(),
-                None => match MadeKey::decode(&id, &text) {
-                    Ok(key) => Arc::new(key),
-                    Err(error) => {
-                        log::error!(key_id:% = Named::cleaned(&id), error:%; "a made key can't be read, and opens nothing: revoke it by its id, and make another");
-                        continue;
-                    }
-                },
-            };
-            by_prefix.insert(key.fingerprint.prefix(), Kept { key, text: hash });
+    fn new(mark: Option<String>, entries: Vec<Entry>) -> Table {
+        Table::of(mark, entries.iter().filter_map(read).map(|key| (key.fingerprint.prefix(), key)).collect())
+    }
+
+    /// After these ids have changed; those that are not among the entries are gone.
+    fn changed(before: &Table, mark: Option<String>, ids: &[String], entries: Vec<Entry>) -> Table {
+        let mut by_prefix = before.by_prefix.clone();
+        for gone in ids.iter().filter_map(|id| prefix(id)) {
+            by_prefix.remove(&gone);
         }
-        let mut listed: Vec<Arc<MadeKey>> = by_prefix.values().map(|kept| kept.key.clone()).collect();
+        by_prefix.extend(entries.iter().filter_map(read).map(|key| (key.fingerprint.prefix(), key)));
+        Table::of(mark, by_prefix)
+    }
+
+    fn of(mark: Option<String>, by_prefix: HashMap<[u8; 6], Arc<MadeKey>>) -> Table {
+        let mut listed: Vec<Arc<MadeKey>> = by_prefix.values().cloned().collect();
         listed.sort_unstable_by(|one, other| {
             (Reverse(one.created_at), &one.id).cmp(&(Reverse(other.created_at), &other.id))
         });
         let teams = listed.iter().map(|key| key.team.clone()).collect();
-        Table { mark, by_prefix, hasher, listed, teams }
+        Table { mark, by_prefix, listed, teams }
+    }
+}
+
+fn read((id, text): &Entry) -> Option<Arc<MadeKey>> {
+    match MadeKey::decode(id, text) {
+        Ok(key) => Some(Arc::new(key)),
+        Err(error) => {
+            log::error!(key_id:% = Named::cleaned(id), error:%; "a made key can't be read, and opens nothing: revoke it by its id, and make another");
+            None
+        }
     }
 }

@@ -8,7 +8,7 @@ use gateway_core::audit::Time;
 use gateway_core::clock::Clock;
 use gateway_core::ids::KeyId;
 use gateway_core::keys::suite::a_key;
-use gateway_core::keys::{Entry, KeyStore, KeyStoreError, MadeKey};
+use gateway_core::keys::{Entry, KeyStore, KeyStoreError, MadeKey, marked};
 use gateway_core::ledger::Pending;
 
 use super::{Found, Registry, TRUST};
@@ -53,19 +53,28 @@ impl KeyStore for FakeStore {
         })
     }
 
-    fn add<'a>(&'a self, key: &'a MadeKey, mark: &'a str) -> Pending<'a, Result<(), KeyStoreError>> {
-        Box::pin(async {
+    fn some<'a>(&'a self, ids: &'a [String]) -> Pending<'a, Result<Vec<Entry>, KeyStoreError>> {
+        Box::pin(async move {
             self.answer(|kept| {
-                kept.entries.insert(key.id.as_str().to_owned(), key.encode().into_bytes());
-                kept.mark = Some(mark.to_owned());
+                let there = ids.iter().filter_map(|id| Some((id.clone(), kept.entries.get(id)?.clone())));
+                there.collect()
             })
         })
     }
 
-    fn remove<'a>(&'a self, id: &'a KeyId, mark: &'a str) -> Pending<'a, Result<bool, KeyStoreError>> {
+    fn add<'a>(&'a self, key: &'a MadeKey, act: &'a str) -> Pending<'a, Result<(), KeyStoreError>> {
         Box::pin(async {
             self.answer(|kept| {
-                kept.mark = Some(mark.to_owned());
+                kept.entries.insert(key.id.as_str().to_owned(), key.encode().into_bytes());
+                kept.mark = Some(marked(kept.mark.as_deref(), act, key.id.as_str()));
+            })
+        })
+    }
+
+    fn remove<'a>(&'a self, id: &'a KeyId, act: &'a str) -> Pending<'a, Result<bool, KeyStoreError>> {
+        Box::pin(async {
+            self.answer(|kept| {
+                kept.mark = Some(marked(kept.mark.as_deref(), act, id.as_str()));
                 kept.entries.remove(id.as_str()).is_some()
             })
         })
@@ -114,6 +123,31 @@ async fn nothing_is_read_while_nothing_changes() {
         registry.refresh().await.unwrap();
     }
     assert_eq!(store.with(|kept| kept.readings), readings);
+}
+
+#[tokio::test]
+async fn what_few_changes_moved_is_read_alone_and_what_many_moved_is_found_too() {
+    let (here, store, clock) = registry();
+    let there = Registry::new(store.clone(), clock);
+    here.add(&lasting(255), "first").await.unwrap();
+    there.refresh().await.unwrap();
+    let readings = || store.with(|kept| kept.readings);
+    for (from, to, reads) in [(1, 10, 0), (10, 60, 1)] {
+        let before = readings();
+        for byte in from..to {
+            here.add(&lasting(byte), &format!("made-{byte}")).await.unwrap();
+            here.remove(&lasting(byte - 1).id, &format!("revoked-{byte}")).await.unwrap();
+            if to == 10 {
+                there.refresh().await.unwrap();
+            }
+        }
+        there.refresh().await.unwrap();
+        assert_eq!(readings() - before, reads, "{from} to {to}");
+        let known: Vec<u8> = there.all().iter().map(|key| key.fingerprint.0[0]).collect();
+        assert_eq!(known.len(), 2, "{known:?}");
+        assert!(known.contains(&(to - 1)) && known.contains(&255), "{known:?}");
+        assert_eq!(there.all(), here.all());
+    }
 }
 
 #[tokio::test]

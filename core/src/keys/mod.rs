@@ -157,20 +157,66 @@ pub type Entry = (String, Vec<u8>);
 
 /// Where made keys are kept. What was answered outlives a kill of the process.
 pub trait KeyStore: Send + Sync + 'static {
-    /// The mark of the last change; `None` where there was none yet. Cheap: it is asked several times a second.
+    /// The last changes, as [`marked`] writes them; `None` where there was none yet. Cheap: it is asked several
+    /// times a second.
     fn mark(&self) -> Pending<'_, Result<Option<String>, KeyStoreError>>;
 
     /// All keys, in any order. A change made meanwhile may be in it or not, and has moved the mark.
     fn all(&self) -> Pending<'_, Result<Vec<Entry>, KeyStoreError>>;
 
-    /// Keeps a key, and `mark` as the last change's. The same key again changes nothing.
-    fn add<'a>(&'a self, key: &'a MadeKey, mark: &'a str) -> Pending<'a, Result<(), KeyStoreError>>;
+    /// Those of these ids that are there.
+    fn some<'a>(&'a self, ids: &'a [String]) -> Pending<'a, Result<Vec<Entry>, KeyStoreError>>;
 
-    /// Forgets a key, and keeps `mark`. `false`: there is none with this id.
-    fn remove<'a>(&'a self, id: &'a KeyId, mark: &'a str) -> Pending<'a, Result<bool, KeyStoreError>>;
+    /// Keeps a key, and `act` as the last change. The same key again changes nothing.
+    fn add<'a>(&'a self, key: &'a MadeKey, act: &'a str) -> Pending<'a, Result<(), KeyStoreError>>;
+
+    /// Forgets a key, and keeps `act` as the last change. `false`: there is none with this id.
+    fn remove<'a>(&'a self, id: &'a KeyId, act: &'a str) -> Pending<'a, Result<bool, KeyStoreError>>;
+}
+
+/// Changes that a mark tells: who looks less often reads everything.
+const CHANGES: usize = 16;
+
+/// The mark after a change: `ACT:ID` each, with blanks between, the newest last. An act's name is its own and has
+/// neither blank nor colon.
+pub fn marked(before: Option<&str>, act: &str, id: &str) -> String {
+    let mut changes: Vec<&str> = before.unwrap_or_default().split_whitespace().collect();
+    let last = format!("{act}:{id}");
+    changes.push(&last);
+    changes[changes.len().saturating_sub(CHANGES)..].join(" ")
+}
+
+/// The ids that have changed from one mark to a later one; `None` where that can't be told.
+pub fn changed(before: &str, after: &str) -> Option<Vec<String>> {
+    let seen = before.split_whitespace().next_back()?;
+    let changes: Vec<&str> = after.split_whitespace().collect();
+    let at = changes.iter().rposition(|change| *change == seen)?;
+    let id = |change: &&str| change.split_once(':').map(|(_, id)| id.to_owned()).filter(|id| is_id(id));
+    changes[at + 1..].iter().map(id).collect()
 }
 
 /// Whether a text can be a made key's id: 12 hex digits.
 pub fn is_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_tells_the_last_changes() {
+        let id = |n: usize| format!("{n:012x}");
+        let mut marks = vec![marked(None, "act0", &id(0))];
+        for n in 1..40 {
+            marks.push(marked(marks.last().map(String::as_str), &format!("act{n}"), &id(n)));
+        }
+        for (at, mark) in marks.iter().enumerate() {
+            let want = (at + CHANGES > 39).then(|| (at + 1..40).map(id).collect::<Vec<_>>());
+            assert_eq!(changed(mark, &marks[39]), want, "from {at}");
+        }
+        for (before, after) in [("", "a:000000000001"), ("x", "y"), ("x", "x junk"), ("x", "x a:junk")] {
+            assert_eq!(changed(before, after), None, "{before} to {after}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fingerprint, KeyLimits, KeyName, KeyScope, KeyStore, KeyStoreError, MadeKey};
+use super::{Fingerprint, KeyLimits, KeyName, KeyScope, KeyStore, KeyStoreError, MadeKey, marked};
 use crate::audit::Time;
 use crate::ids::{KeyId, TeamId};
 use crate::ledger::Limit;
@@ -36,7 +36,8 @@ pub async fn holds(one: &dyn KeyStore, other: &dyn KeyStore) -> Result<(), Strin
     same("no key yet", &keys(other).await, &BTreeMap::new())?;
 
     same("a key", &one.add(&first, "mark-1").await, &Ok(()))?;
-    same("its mark", &other.mark().await, &Ok(Some("mark-1".to_owned())))?;
+    let made = marked(None, "mark-1", first.id.as_str());
+    same("its mark", &other.mark().await, &Ok(Some(made.clone())))?;
     same("the same again", &one.add(&first, "mark-1").await, &Ok(()))?;
     same("another key", &other.add(&second, "mark-2").await, &Ok(()))?;
     let both: BTreeMap<KeyId, MadeKey> =
@@ -46,13 +47,29 @@ pub async fn holds(one: &dyn KeyStore, other: &dyn KeyStore) -> Result<(), Strin
     let other_of_that_id = MadeKey { name: KeyName::new("another"), ..first.clone() };
     same("an id that is taken", &one.add(&other_of_that_id, "mark-3").await, &Err(KeyStoreError::Taken))?;
     same("both as before", &keys(other).await, &both)?;
-    same("the mark as before", &one.mark().await, &Ok(Some("mark-2".to_owned())))?;
+    let both_made = marked(Some(&made), "mark-2", second.id.as_str());
+    same("the mark as before", &one.mark().await, &Ok(Some(both_made.clone())))?;
+    let asked = [first.id.as_str(), "0123456789ab"].map(str::to_owned);
+    let found = vec![(asked[0].clone(), first.encode().into_bytes())];
+    same("some of them", &other.some(&asked).await, &Ok(found))?;
 
     same("revoked", &other.remove(&first.id, "mark-4").await, &Ok(true))?;
-    same("the mark of that", &one.mark().await, &Ok(Some("mark-4".to_owned())))?;
+    let revoked = Some(marked(Some(&both_made), "mark-4", first.id.as_str()));
+    same("the mark of that", &one.mark().await, &Ok(revoked.clone()))?;
     same("revoked already", &one.remove(&first.id, "mark-5").await, &Ok(false))?;
-    same("nothing was done", &other.mark().await, &Ok(Some("mark-4".to_owned())))?;
-    same("the other is left", &keys(one).await.keys().collect::<Vec<_>>(), &vec![&second.id])
+    same("nothing was done", &other.mark().await, &Ok(revoked))?;
+    same("the other is left", &keys(one).await.keys().collect::<Vec<_>>(), &vec![&second.id])?;
+    let mut mark = one.mark().await.map_err(|error| error.to_string())?;
+    for number in 5..30 {
+        let act = format!("mark-{number}");
+        one.remove(&second.id, &act).await.map_err(|error| error.to_string())?;
+        mark = Some(marked(mark.as_deref(), &act, second.id.as_str()));
+        same("old changes are dropped", &other.mark().await, &Ok(mark.clone()))?;
+        let again = format!("again-{number}");
+        one.add(&second, &again).await.map_err(|error| error.to_string())?;
+        mark = Some(marked(mark.as_deref(), &again, second.id.as_str()));
+    }
+    Ok(())
 }
 
 async fn keys(store: &dyn KeyStore) -> BTreeMap<KeyId, MadeKey> {
