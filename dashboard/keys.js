@@ -21,7 +21,7 @@ export function keysPanel() {
   });
   panel.load = async () => {
     try {
-      panel.keys = (await get("v1/keys")).keys;
+      panel.keys = (await get("v1/keys?limit=1000")).keys;
       panel.element.hidden = false;
       panel.show(panel.keys.length ? list(panel) : null, "No key was made here yet.");
     } catch (error) {
@@ -41,9 +41,8 @@ function list(panel) {
       h("td", null, key.team_id), h("td", null, key.name ?? "–"),
       h("td", null, (key.scopes ?? []).map((scope) => h("span", { class: "tag" }, scope))),
       h("td", null, stamp(h, key.created_at)), h("td", null, key.expires_at ? stamp(h, key.expires_at) : "never"),
-      h("td", null, stamp(h, key.last_used ?? key.last_used_at)),
       h("td", { class: "number" }, h("button", { type: "button", class: "quiet", "data-focus": `revoke ${key.id}`, "aria-label": `Revoke the key ${key.id}`, onclick: () => revoke(key, panel) }, "Revoke"))));
-  return table("Keys", [["Id"], ["Team"], ["Name"], ["May"], ["Made"], ["Expires"], ["Last used"], ["Revoke", "unseen-head"]], rows);
+  return table("Keys", [["Id"], ["Team"], ["Name"], ["May"], ["Made"], ["Expires"], ["Revoke", "unseen-head"]], rows);
 }
 
 async function made(panel) {
@@ -59,11 +58,13 @@ async function made(panel) {
       if (name.value.trim()) body.name = name.value.trim();
       // A key is good for the whole of its last day, as the viewer's calendar has it.
       if (expires.value) body.expires_at = new Date(`${expires.value}T23:59:59`).toISOString();
+      const most = {};
       for (const [limit, words, input] of limits) {
         const text = input.value.trim();
         if (text && !/^\d+$/.test(text)) throw new Error(`${words}: a whole number.`);
-        if (text) body[limit] = Number(text);
+        if (text) most[limit] = Number(text);
       }
+      if (Object.keys(most).length) body.limits = most;
       return body;
     };
     const submit = h("button", { type: "submit", class: "primary" }, "Make this key");

@@ -19,6 +19,7 @@ use gateway_actors::audit::disk::RealDisk;
 use gateway_actors::audit::sinks::SinkError;
 use gateway_actors::audit::{self, Audit};
 use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, Settlements, store};
+use gateway_actors::keys::{self, Registry};
 use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
 use gateway_actors::scanner::{Scanner, ScannerSettings};
 use gateway_actors::supervision::Tasks;
@@ -27,6 +28,7 @@ use gateway_core::breaker::Rule;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
 use gateway_core::ids::{ModelName, ProviderKind, UpstreamName};
+use gateway_core::keys::{KeyStore, KeyStoreError};
 use gateway_core::ledger::{Ledger, LedgerError};
 use gateway_core::routing::{self, Router, RoutingMistake, ServedModel};
 use gateway_inspection::engine::{self, Engine};
@@ -79,6 +81,8 @@ pub enum StartError {
     Upstream(#[from] provider::SettingsError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
     #[error("the local allowance in {} (GATEWAY_STATE_DIR) can't be kept: {source}", path.display())]
     Allowance { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
@@ -159,8 +163,9 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         .collect::<Result<_, _>>()?;
     let analyzer = start_analyzer(&config, &control, &clock, &dice)?;
     let replica = format!("{:08x}", dice.roll() >> 32);
-    let keys = Keys::from_config(&config.access);
-    let metrics = metrics(&config, &keys, [&router, &embeddings]);
+    let made_keys = open_keys(&config, &control, &clock).await?;
+    let keys = Keys::from_config(&config.access).beside(Arc::clone(&made_keys));
+    let metrics = metrics(&config, &keys, &made_keys, [&router, &embeddings]);
     let audit = start_audit(&config, &replica, &clock, &dice)?.observed_by(metrics.clone());
     let settlements = Settlements::default();
     let ledger = open_ledger(&config, &control, &clock).await?;
@@ -183,6 +188,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         metrics,
         alerts,
         keys,
+        made_keys,
         router,
         embeddings,
         upstreams,
@@ -217,8 +223,9 @@ fn start_alerts(
 }
 
 /// Labels are the names that the configuration knows.
-fn metrics(config: &Config, keys: &Keys, routers: [&Router; 2]) -> Arc<Metrics> {
-    let teams: BTreeSet<_> = config.budgets.teams.keys().chain(keys.teams()).collect();
+fn metrics(config: &Config, keys: &Keys, made_keys: &Registry, routers: [&Router; 2]) -> Arc<Metrics> {
+    let of_made_keys = made_keys.teams();
+    let teams: BTreeSet<_> = config.budgets.teams.keys().chain(keys.teams()).chain(&of_made_keys).collect();
     let routes = routers.into_iter().flat_map(Router::models).map(|route| &**route);
     Arc::new(Metrics::new(Places::new(teams, routes)))
 }
@@ -275,7 +282,7 @@ fn inspector(config: &Config, analyzer: Option<Analyzer>) -> Result<Inspector, S
     })
 }
 
-fn start_audit(
+pub(crate) fn start_audit(
     config: &Config,
     replica: &str,
     clock: &Arc<dyn Clock>,
@@ -333,6 +340,40 @@ async fn open_ledger(
         Ok(Err(_)) | Err(_) => log::warn!("the budget store gives no answer yet"),
     }
     Ok(ledger)
+}
+
+/// The keys that administrators made, read once where their store answers, and followed from then on.
+async fn open_keys(
+    config: &Config,
+    control: &Arbiter,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Registry>, StartError> {
+    let registry = Arc::new(Registry::new(key_store(config)?, Arc::clone(clock)));
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let followed = Arc::clone(&registry);
+    // Ends with the arbiter; nothing is lost with it.
+    control.spawn(async move {
+        // With the start given up there is nobody to tell.
+        answer.send(followed.refresh().await).ok();
+        followed.follow().await;
+    });
+    match tokio::time::timeout(LOOK, answered).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => log::warn!("made keys are not known yet: {error}"),
+        Ok(Err(_)) | Err(_) => log::warn!("made keys are not known yet: their store gives no answer"),
+    }
+    Ok(registry)
+}
+
+/// Beside the books.
+pub(crate) fn key_store(config: &Config) -> Result<Arc<dyn KeyStore>, StartError> {
+    match &config.budgets.store {
+        BudgetStore::Embedded { .. } => {
+            std::fs::create_dir_all(&config.state_dir)?;
+            Ok(keys::embedded(&config.state_dir)?)
+        }
+        BudgetStore::Redis { target, .. } => Ok(keys::shared((**target).clone())),
+    }
 }
 
 fn start_budget(
@@ -548,7 +589,7 @@ impl Clock for SystemClock {
 
 /// A generator of each thread's own (SplitMix64), seeded by the system through std's hasher. Good for ids
 /// and jitter; no key is made of it.
-struct SystemDice;
+pub(crate) struct SystemDice;
 
 thread_local! {
     static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(std::thread::current().id()));

@@ -1,13 +1,15 @@
-//! The commands: `serve` (the default), `demo`, `check`, `audit`, `budget`.
+//! The commands: `serve` (the default), `demo`, `check`, `audit`, `budget`, `keys`.
 
 mod audit;
 mod budget;
+mod keys;
 
 use crate::config::{Config, Environment};
 use crate::{assembly, demo, guards, logging};
 use audit::AuditCommand;
 use budget::BudgetArguments;
 use clap::{Parser, Subcommand};
+use keys::KeysCommand;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,6 +42,9 @@ enum Command {
     Audit(AuditCommand),
     /// See or set what teams may spend, at a running gateway.
     Budget(BudgetArguments),
+    /// Make, list or revoke keys, of a running gateway or where none runs.
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// Runs the command line; the exit code is 0, or 1 with the reason on standard error.
@@ -56,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Check => check(&environment, file),
         Command::Audit(command) => audit::run(command, &environment),
         Command::Budget(arguments) => budget::run(arguments, &environment),
+        Command::Keys(command) => keys::run(command, &environment, file),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

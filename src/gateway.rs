@@ -8,6 +8,7 @@ use crate::pipeline::Slots;
 use gateway_actors::alerts::Alerts;
 use gateway_actors::audit::Audit;
 use gateway_actors::budget::{Budget, Settlements};
+use gateway_actors::keys::Registry;
 use gateway_actors::provider::{Client, Provider};
 use gateway_actors::scanner::Scanner;
 use gateway_actors::supervision::Tasks;
@@ -29,6 +30,8 @@ use tokio::sync::Notify;
 pub struct Gateway {
     pub config: Config,
     pub keys: Keys,
+    /// The keys among them that administrators made.
+    pub made_keys: Arc<Registry>,
     pub router: Router,
     /// Of requests for embeddings; the same upstreams in the same order.
     pub embeddings: Router,

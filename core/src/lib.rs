@@ -15,6 +15,7 @@
 //! | [`routing`] | who can serve a request, in which order |
 //! | [`clock`], [`dice`] | time and chance, as they are handed in |
 //! | [`ids`] | names that cannot be mixed up |
+//! | [`keys`] | keys that administrators make, and what their store must do |
 
 pub mod audit;
 pub mod breaker;
@@ -27,6 +28,7 @@ pub mod embedding;
 pub mod fault;
 pub mod finding;
 pub mod ids;
+pub mod keys;
 pub mod ledger;
 pub mod money;
 pub mod routing;

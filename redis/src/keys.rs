@@ -9,6 +9,9 @@ pub(crate) const TEAMS: &str = "gw:1:teams";
 /// All replicas' newest audit records.
 pub(crate) const RECENT: &str = "gw:1:recent";
 
+/// The keys that administrators made.
+pub(crate) const MADE_KEYS: &str = "gw:1:keys";
+
 /// What each of a team's keys begins with.
 pub(crate) fn prefix(team: &TeamId) -> String {
     format!("gw:1:{{{team}}}")

@@ -8,6 +8,7 @@
 //! | `health` | which node answers, and whether it is fit for money |
 //! | `scripts` | the scripts, as they are sent |
 //! | `encode`, `decode` | questions as a script's words, and its words as answers |
+//! | `made_keys` | the keys that administrators made |
 //! | `recent` | all replicas' newest audit records |
 //! | `keys` | the names of all keys |
 
@@ -17,6 +18,7 @@ mod encode;
 mod health;
 mod keys;
 mod ledger;
+mod made_keys;
 mod recent;
 mod scripts;
 #[cfg(test)]
@@ -26,4 +28,5 @@ mod tests;
 
 pub use connection::{Target, TargetError};
 pub use ledger::{RedisLedger, Settings};
+pub use made_keys::RedisKeys;
 pub use recent::{EntryId, RECENT_LINES, RecentError, RecentLines};

@@ -29,6 +29,8 @@ pub struct Access {
     pub demo_keys: bool,
     pub team_keys: Vec<TeamKey>,
     pub admin_key: Option<SecretString>,
+    /// `GATEWAY_KEYS_ANY_TEAM`: keys may be made for teams that nobody configured.
+    pub any_team: bool,
 }
 
 /// A team may have several keys, so that one can be replaced while the other still works.
@@ -58,7 +60,8 @@ pub(super) fn access(settings: &mut Settings<'_>, listen: &Listen) -> Access {
             "set GATEWAY_API_KEYS=team:key,…, or GATEWAY_DEMO_KEYS=true to try it on this machine",
         );
     }
-    Access { demo_keys, team_keys, admin_key }
+    let any_team = settings.flag("GATEWAY_KEYS_ANY_TEAM");
+    Access { demo_keys, team_keys, admin_key, any_team }
 }
 
 /// `team:key,…`, where a key may be a reference, or one reference to such a list (commas or lines).

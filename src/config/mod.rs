@@ -42,6 +42,7 @@ mod vendors;
 use std::path::{Path, PathBuf};
 
 use gateway_core::catalog::{Catalog, Override};
+use gateway_core::ids::TeamId;
 
 pub use access::{Access, TeamKey};
 pub use audit::{Audit, AuditPlace};
@@ -119,6 +120,11 @@ impl Config {
         };
         refuse_names(&mut settings);
         Mistakes::unless_any(settings.mistakes, config)
+    }
+
+    /// Teams that have a table.
+    pub fn teams(&self) -> impl Iterator<Item = &TeamId> {
+        self.budgets.teams.keys().chain(self.pii.teams.keys())
     }
 
     /// The built-in catalog with `[models]` over it.

@@ -24,6 +24,7 @@ pub(super) const NAMES: &[(&str, Effect)] = &[
     ("GATEWAY_API_KEYS", Effect::Now),
     ("GATEWAY_ADMIN_KEY", Effect::Now),
     ("GATEWAY_DEMO_KEYS", Effect::Now),
+    ("GATEWAY_KEYS_ANY_TEAM", Effect::Now),
     ("GATEWAY_ALLOW_PLAIN_HTTP", Effect::Now),
     ("GATEWAY_WORKERS", Effect::Now),
     ("GATEWAY_MAX_IN_FLIGHT", Effect::Now),

@@ -199,7 +199,12 @@ mod tests {
 
     #[test]
     fn a_team_sees_its_own_records() {
-        let of = |scopes| Principal { team: TeamId::new("ops").unwrap(), key_id: KeyId::new("k"), scopes };
+        let of = |scopes| Principal {
+            team: TeamId::new("ops").unwrap(),
+            key_id: KeyId::new("k"),
+            scopes,
+            limits: Default::default(),
+        };
         let asks = |team: Option<&str>| Query { team: team.and_then(Named::new), ..Query::default() };
         for (case, scopes, team, want) in [
             ("its own", Scopes::INFER, None, Some(Some("ops"))),

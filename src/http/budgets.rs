@@ -1,6 +1,7 @@
 //! `/v1/budget/{team}` and `/v1/budgets`: what teams may spend, have reserved and have spent, and an
 //! administrator's word over the configuration's limits, which all replicas see at once.
 
+use super::acts::{self, Act};
 use super::{limits, refusal, respond};
 use crate::gateway::{Gateway, request_id};
 use crate::identity::{Principal, Scopes};
@@ -9,7 +10,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use gateway_actors::budget::BudgetError;
-use gateway_core::audit::{AdminAction, AdminRecord, Named, RequestId, Table, Time};
+use gateway_core::audit::{AdminAction, Named, Table};
 use gateway_core::ids::TeamId;
 use gateway_core::ledger::{Balance, Limit, MOST, MOST_PER_MINUTE, Meter, Override, Status};
 use gateway_core::money::NanoUsd;
@@ -88,25 +89,9 @@ async fn change(
     let limits = gateway.config.budgets.of(team).limits;
     let action = if word.is_some() { AdminAction::BudgetOverride } else { AdminAction::BudgetDefault };
     let status = gateway.budget.set_override(team.clone(), limits, word).await;
-    let id = request_id(&*gateway.clock, &*gateway.dice);
-    let record = AdminRecord {
-        request_id: RequestId::parse(&id).ok_or(Failure::Overloaded)?,
-        time: Time::from(gateway.clock.unix()),
-        replica: Named::cleaned(&gateway.replica),
-        team_id: Some(Named::from(&principal.team)),
-        key_id: Some(Named::from(&principal.key_id)),
-        client_address: None,
-        action,
-        target_team_id: Some(Named::from(team)),
-        target_key_id: None,
-        status: if status.is_ok() { 200 } else { 503 },
-        code: status.is_err().then(|| Named::cleaned("budget_unavailable")),
-        changes,
-    };
-    // It waits on, and is written, also where it is late.
-    if let Err(error) = gateway.audit.record(record.into()).await {
-        log::error!(request_id = id.as_str(), error:%; "an administrator's act is not recorded yet");
-    }
+    let status = status.map_err(Failure::from);
+    let act = Act { action, team: Some(team), key: None, failure: status.as_ref().err(), changes };
+    acts::record(gateway, principal, &request_id(&*gateway.clock, &*gateway.dice), act).await;
     Ok(View::new(team, &status?))
 }
 
@@ -301,8 +286,9 @@ fn wrong(field: &str, problem: &'static str) -> Failure {
 impl Gateway {
     /// Teams of the configuration and of its keys.
     pub(super) fn known_teams(&self) -> BTreeSet<TeamId> {
-        let configured = self.config.budgets.teams.keys().chain(self.config.pii.teams.keys());
-        configured.chain(self.keys.teams()).cloned().collect()
+        let mut teams: BTreeSet<TeamId> = self.config.teams().chain(self.keys.teams()).cloned().collect();
+        teams.extend(self.made_keys.teams());
+        teams
     }
 }
 

@@ -2,6 +2,7 @@
 //! Messages name the field and the mend; none repeats a prompt, an upstream's text or a key.
 
 use super::limits;
+use crate::identity::Denied;
 use crate::pipeline::Failure;
 use gateway_core::fault::FaultClass;
 use gateway_core::routing::PlanError;
@@ -34,12 +35,13 @@ pub enum Code {
     BudgetUnavailable,
     InspectionUnavailable,
     AuditUnavailable,
+    KeysUnavailable,
     UpstreamTimeout,
 }
 
 impl Code {
     /// In the order of their statuses.
-    pub const ALL: [Code; 23] = [
+    pub const ALL: [Code; 24] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::Unsupported,
@@ -62,6 +64,7 @@ impl Code {
         Code::BudgetUnavailable,
         Code::InspectionUnavailable,
         Code::AuditUnavailable,
+        Code::KeysUnavailable,
         Code::UpstreamTimeout,
     ];
 
@@ -98,6 +101,7 @@ impl Code {
             Code::BudgetUnavailable => (503, "budget_unavailable"),
             Code::InspectionUnavailable => (503, "inspection_unavailable"),
             Code::AuditUnavailable => (503, "audit_unavailable"),
+            Code::KeysUnavailable => (503, "keys_unavailable"),
             Code::UpstreamTimeout => (504, "upstream_timeout"),
         }
     }
@@ -105,6 +109,7 @@ impl Code {
 
 pub fn code(failure: &Failure) -> Code {
     match failure {
+        Failure::Denied(Denied::Unverified { .. }) | Failure::KeysUnavailable => Code::KeysUnavailable,
         Failure::Denied(_) => Code::InvalidApiKey,
         Failure::Forbidden | Failure::ForeignHost => Code::Forbidden,
         Failure::Overloaded | Failure::Stopping => Code::Overloaded,
@@ -150,7 +155,9 @@ pub fn code(failure: &Failure) -> Code {
         Failure::CutShort { class: FaultClass::Timeout } => Code::UpstreamTimeout,
         Failure::CutShort { .. } => Code::UpstreamFailed,
         Failure::NoneAvailable { .. } => Code::NoProviderAvailable,
-        Failure::TeamUnknown | Failure::NotFound | Failure::MethodNotAllowed => Code::NotFound,
+        Failure::TeamUnknown | Failure::KeyUnknown | Failure::NotFound | Failure::MethodNotAllowed => {
+            Code::NotFound
+        }
     }
 }
 
@@ -236,6 +243,13 @@ fn message(failure: &Failure) -> String {
         Failure::TeamUnknown => {
             "no team has that name: configure it as [teams.NAME], or give it a key".to_owned()
         }
+        Failure::KeysUnavailable => {
+            "the store of keys gives no answer: try again, then see in `GET /v1/keys` what was done".to_owned()
+        }
+        Failure::KeyUnknown => {
+            "no key that was made here has that id: `GET /v1/keys` lists them; the configuration's are taken out there"
+                .to_owned()
+        }
         Failure::NotFound => "there is nothing at this path: see /docs".to_owned(),
         Failure::MethodNotAllowed => "this path does not take that method: see /docs".to_owned(),
     }
@@ -285,9 +299,12 @@ fn field(failure: &Failure) -> Option<String> {
 
 fn retry_after(failure: &Failure) -> Option<u64> {
     let wait = match failure {
-        Failure::Overloaded | Failure::Stopping | Failure::NotInspected | Failure::Unrecordable => {
-            Duration::from_secs(1)
-        }
+        Failure::Overloaded
+        | Failure::Stopping
+        | Failure::NotInspected
+        | Failure::Unrecordable
+        | Failure::KeysUnavailable
+        | Failure::Denied(Denied::Unverified { .. }) => Duration::from_secs(1),
         Failure::NoneAvailable { retry_after, .. } | Failure::BudgetUnavailable { retry_after } => {
             *retry_after
         }

@@ -25,7 +25,7 @@ const FIGURES: Duration = Duration::from_secs(2);
 const RECORDS: Duration = Duration::from_secs(1);
 /// Something goes out at least as often, so that a caller can tell silence from a dead connection.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Then the stream ends, and who still watches asks again: a key that was revoked sees no more than this.
+/// Then the stream ends, and who still watches asks again.
 const LONGEST: Duration = Duration::from_secs(900);
 
 /// Who may listen at the same time; the next one gets a 503.
@@ -94,8 +94,9 @@ pub async fn events(request: HttpRequest, gateway: Data<Gateway>) -> HttpRespons
     match seated {
         Ok((principal, place)) => {
             let hello = hello(&gateway, &principal);
+            let until = now + LONGEST;
             let listener =
-                Listener { gateway: gateway.clone(), place, until: now + LONGEST, told: Told::default() };
+                Listener { gateway: gateway.clone(), principal, place, until, told: Told::default() };
             let first = stream::once(async move { Ok(event("hello", &hello)) });
             respond::events(&gateway, first.chain(stream::unfold(listener, Listener::next)))
         }
@@ -120,6 +121,7 @@ fn hello(gateway: &Gateway, principal: &Principal) -> String {
 /// One who listens; its place is free once this is dropped.
 struct Listener {
     gateway: Data<Gateway>,
+    principal: Principal,
     place: u64,
     until: Instant,
     told: Told,
@@ -149,7 +151,10 @@ impl Listener {
 
     fn is_over(&self, now: Instant) -> bool {
         let gateway = &self.gateway;
-        now >= self.until || gateway.shutdown.has_begun() || !gateway.listeners.reads(self.place, now)
+        now >= self.until
+            || gateway.shutdown.has_begun()
+            || !gateway.keys.is_good(&self.principal)
+            || !gateway.listeners.reads(self.place, now)
     }
 
     fn states(&self) -> States {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`inference`] | requests to models, one function for every dialect |
 //! | [`operations`] | status, models, health |
+//! | `acts` | what administrators do, for the audit trail |
 //! | [`audit`] | the newest audit records |
 //! | [`metrics`] | what Prometheus reads |
 //! | [`budgets`], [`usage`], [`estimate`] | what teams may spend, what they used, what a request would cost |
@@ -14,9 +15,11 @@
 //! | [`error`] | the one mapping of failures to status, code and words |
 //! | [`redact`] | what would be taken out of a text |
 //! | [`guard`] | what the guard makes of a text |
+//! | [`keys`] | keys that administrators make, list and revoke |
 //! | `limits` | what is told of budgets and rate limits |
 //! | `respond` | headers and bodies of responses |
 
+mod acts;
 pub mod audit;
 pub mod budgets;
 mod dashboard;
@@ -25,6 +28,7 @@ pub mod estimate;
 pub mod events;
 pub mod guard;
 pub mod inference;
+pub mod keys;
 mod limits;
 pub mod metrics;
 mod openapi;
@@ -76,7 +80,7 @@ struct Endpoint {
 }
 
 /// The route table. The pages have their own, since they describe this one.
-fn endpoints() -> [Endpoint; 23] {
+fn endpoints() -> [Endpoint; 26] {
     [
         post("/v1/chat/completions", inference::chat_completions),
         post("/v1/messages", inference::messages),
@@ -97,6 +101,9 @@ fn endpoints() -> [Endpoint; 23] {
         Endpoint { path: "/v1/budget/{team}", method: "DELETE", route: web::delete().to(budgets::delete) },
         get("/v1/budgets", budgets::all),
         get("/v1/usage", usage::usage),
+        post("/v1/keys", keys::make),
+        get("/v1/keys", keys::list),
+        Endpoint { path: "/v1/keys/{id}", method: "DELETE", route: web::delete().to(keys::revoke) },
         get("/health", operations::health),
         get("/health/live", operations::live),
         get("/health/ready", operations::ready),
@@ -164,7 +171,7 @@ fn allowed(path: &str) -> String {
 }
 
 /// Paths of [`endpoints`] and their methods: another one is a 405, not a 404.
-static SERVED: LazyLock<[(&str, &str); 23]> =
+static SERVED: LazyLock<[(&str, &str); 26]> =
     LazyLock::new(|| endpoints().map(|endpoint| (endpoint.path, endpoint.method)));
 
 /// Whether a request names this machine in `Host` (HTTP/2: `:authority`). Another name is how a page of some

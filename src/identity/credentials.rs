@@ -14,7 +14,7 @@ static HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-goog-api-key"),
 ];
 
-/// Why nobody was recognised. Every one is a 401 `invalid_api_key`; none repeats what was presented.
+/// Why nobody was recognised. All but the last are a 401 `invalid_api_key`; none repeats what was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     #[error("no key: send `X-API-Key: KEY` or `Authorization: Bearer KEY`")]
@@ -33,6 +33,11 @@ pub enum Denied {
     NotAscii { header: &'static str },
     #[error("the key in `{header}` is not known here: check it with the gateway's operator")]
     Unknown { header: &'static str },
+    #[error("the key in `{header}` has expired: ask the gateway's operator for another")]
+    Expired { header: &'static str },
+    /// The store of keys gives no answer: it may be good. A 503 `keys_unavailable`.
+    #[error("the key in `{header}` can't be checked at the moment: try again shortly")]
+    Unverified { header: &'static str },
 }
 
 /// The one key of a request. No `Debug`: it holds the key.

@@ -1,13 +1,17 @@
 //! The keys that open the gateway. Kept as SHA-256 alone, so a dump of the process shows none of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use gateway_core::ids::{KeyId, TeamId};
+use gateway_actors::keys::{Found, Registry};
+use gateway_core::ids::TeamId;
+use gateway_core::keys::{Fingerprint, KeyLimits, MadeKey};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::credentials::{Credentials, Denied};
+use super::making::MADE_PREFIX;
 use super::{Principal, Scopes};
 use crate::config::Access;
 use crate::config::access::{DEMO_ADMIN_KEY, DEMO_TEAM_KEYS};
@@ -15,18 +19,17 @@ use crate::config::access::{DEMO_ADMIN_KEY, DEMO_TEAM_KEYS};
 /// The administrator's own calls are this team's.
 const ADMIN_TEAM: &str = "default";
 
-/// Whom each key stands for. Immutable; a reload makes a new one.
+/// Whom each key stands for: the configuration's, and those that administrators made.
 pub struct Keys {
-    /// By the first eight bytes of the digest; the whole digest is compared in constant time.
-    by_prefix: HashMap<[u8; 8], Vec<(Fingerprint, Principal)>>,
+    /// By the first bytes of the digest; the whole digest is compared in constant time.
+    configured: HashMap<[u8; 6], Vec<(Fingerprint, Principal)>>,
+    made: Option<Arc<Registry>>,
 }
-
-type Fingerprint = [u8; 32];
 
 impl Keys {
     /// The configured keys, and the built-in ones while they are on.
     pub fn from_config(access: &Access) -> Keys {
-        let mut keys = Keys { by_prefix: HashMap::new() };
+        let mut keys = Keys { configured: HashMap::new(), made: None };
         for team_key in &access.team_keys {
             keys.add(team_key.key.expose_secret(), team_key.team.clone(), Scopes::INFER);
         }
@@ -40,44 +43,80 @@ impl Keys {
         keys
     }
 
+    /// These, and those of `made`.
+    #[must_use]
+    pub fn beside(self, made: Arc<Registry>) -> Keys {
+        Keys { made: Some(made), ..self }
+    }
+
     fn add(&mut self, key: &str, team: TeamId, scopes: Scopes) {
-        let (fingerprint, prefix) = fingerprint(key);
-        let principal = Principal { team, key_id: key_id(&fingerprint), scopes };
-        self.by_prefix.entry(prefix).or_default().push((fingerprint, principal));
+        let fingerprint = fingerprint(key);
+        let principal = Principal { team, key_id: fingerprint.id(), scopes, limits: KeyLimits::default() };
+        self.configured.entry(fingerprint.prefix()).or_default().push((fingerprint, principal));
     }
 
-    /// Teams that have a key.
+    /// Teams that have a key of the configuration.
     pub fn teams(&self) -> impl Iterator<Item = &TeamId> {
-        self.by_prefix.values().flatten().map(|(_, principal)| &principal.team)
+        self.configured.values().flatten().map(|(_, principal)| &principal.team)
     }
 
-    /// # Errors
-    /// [`Denied::Unknown`], where no such key is here.
-    pub fn identify(&self, credentials: Credentials<'_>) -> Result<Principal, Denied> {
-        let (presented, prefix) = fingerprint(credentials.key);
-        let candidates = self.by_prefix.get(&prefix).into_iter().flatten();
-        candidates
-            .filter(|(held, _)| bool::from(held.ct_eq(&presented)))
-            .map(|(_, principal)| principal.clone())
-            .next()
-            .ok_or(Denied::Unknown { header: credentials.header })
+    /// Whether the caller of a moment ago would still be let in: its key was not revoked, nor has it expired.
+    pub fn is_good(&self, principal: &Principal) -> bool {
+        let is_configured =
+            || self.configured.values().flatten().any(|(_, known)| known.key_id == principal.key_id);
+        is_configured() || self.made.as_ref().is_some_and(|made| made.is_good(&principal.key_id))
     }
+
+    /// Asks nobody: what made keys are good is known beforehand.
+    ///
+    /// # Errors
+    /// No such key is here, it has expired, or whether it is good is not known.
+    pub fn identify(&self, credentials: Credentials<'_>) -> Result<Principal, Denied> {
+        let presented = fingerprint(credentials.key);
+        let candidates = self.configured.get(&presented.prefix()).into_iter().flatten();
+        let mut configured =
+            candidates.filter(|(held, _)| same(held, &presented)).map(|(_, principal)| principal);
+        configured.next().cloned().map_or_else(|| self.identify_made(credentials, &presented), Ok)
+    }
+
+    fn identify_made(
+        &self,
+        credentials: Credentials<'_>,
+        presented: &Fingerprint,
+    ) -> Result<Principal, Denied> {
+        let header = credentials.header;
+        match self.made.as_ref().map(|made| made.find(presented)) {
+            Some(Found::Key(key)) if same(&key.fingerprint, presented) => Ok(principal(&key)),
+            Some(Found::Expired) => Err(Denied::Expired { header }),
+            // Any other word was never good.
+            Some(Found::Unverified) if credentials.key.starts_with(MADE_PREFIX) => {
+                Err(Denied::Unverified { header })
+            }
+            _ => Err(Denied::Unknown { header }),
+        }
+    }
+}
+
+fn principal(key: &MadeKey) -> Principal {
+    let none = Scopes::default();
+    Principal {
+        team: key.team.clone(),
+        key_id: key.id.clone(),
+        scopes: key.scopes.iter().fold(none, |scopes, scope| scopes.and(Scopes::of(*scope))),
+        limits: key.limits,
+    }
+}
+
+fn same(held: &Fingerprint, presented: &Fingerprint) -> bool {
+    held.0.ct_eq(&presented.0).into()
 }
 
 fn team(name: &str) -> TeamId {
     TeamId::new(name).expect("built-in team names keep to the pattern, as a test shows")
 }
 
-fn fingerprint(key: &str) -> (Fingerprint, [u8; 8]) {
-    let digest: Fingerprint = Sha256::digest(key.as_bytes()).into();
-    let mut prefix = [0; 8];
-    prefix.copy_from_slice(&digest[..8]);
-    (digest, prefix)
-}
-
-fn key_id(fingerprint: &Fingerprint) -> KeyId {
-    let hex: String = fingerprint.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    KeyId::new(&hex)
+pub(super) fn fingerprint(key: &str) -> Fingerprint {
+    Fingerprint(Sha256::digest(key.as_bytes()).into())
 }
 
 #[cfg(test)]
@@ -96,7 +135,12 @@ mod tests {
 
     fn access(demo_keys: bool) -> Access {
         let team_keys = vec![TeamKey { team: team("ops"), key: SecretString::from("a-key-of-the-ops-team") }];
-        Access { demo_keys, team_keys, admin_key: Some(SecretString::from("the-administrator-1")) }
+        Access {
+            demo_keys,
+            team_keys,
+            admin_key: Some(SecretString::from("the-administrator-1")),
+            any_team: false,
+        }
     }
 
     #[test]

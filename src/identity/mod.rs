@@ -4,13 +4,16 @@
 //! |---|---|
 //! | [`credentials`] | the one key that a request presents, out of all headers that may carry it |
 //! | [`keys`] | the keys that open the gateway, and whom each stands for |
+//! | [`making`] | what a key shall be, read and checked; a fresh one |
 //! | [`host`] | the guard against DNS rebinding while the built-in keys are on |
 
 pub mod credentials;
 pub mod host;
 pub mod keys;
+pub mod making;
 
 use gateway_core::ids::{KeyId, TeamId};
+use gateway_core::keys::{KeyLimits, KeyScope};
 
 pub use credentials::{Credentials, Denied};
 pub use host::host_allowed;
@@ -23,6 +26,8 @@ pub struct Principal {
     /// The first 12 hex digits of the key's SHA-256.
     pub key_id: KeyId,
     pub scopes: Scopes,
+    /// Its own, over those of each of the team's keys.
+    pub limits: KeyLimits,
 }
 
 /// What a caller may do.
@@ -38,6 +43,16 @@ impl Scopes {
     pub const AUDIT: Scopes = Scopes(4);
     /// Read metrics, and nothing else.
     pub const METRICS: Scopes = Scopes(8);
+
+    /// The one that a made key's scope stands for.
+    pub const fn of(scope: KeyScope) -> Scopes {
+        match scope {
+            KeyScope::Infer => Scopes::INFER,
+            KeyScope::Admin => Scopes::ADMIN,
+            KeyScope::Audit => Scopes::AUDIT,
+            KeyScope::Metrics => Scopes::METRICS,
+        }
+    }
 
     /// Both together.
     #[must_use]

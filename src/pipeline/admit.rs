@@ -100,7 +100,7 @@ fn question(gateway: &Gateway, exchange: &Exchange, route: Route, bound: &Bound)
         bound: bound.cost,
         tokens: bound.input.saturating_add(bound.output).min(MOST_PER_MINUTE),
         limits: budget.limits,
-        key_rates: budget.key_rates,
+        key_rates: principal.limits.over(budget.key_rates),
         route,
     })
 }

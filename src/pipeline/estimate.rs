@@ -72,7 +72,7 @@ pub async fn estimate(
     inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
     let (team, key) = (&exchange.principal.team, &exchange.principal.key_id);
     let budget = gateway.config.budgets.of(team);
-    let key = Some((key.clone(), budget.key_rates));
+    let key = Some((key.clone(), exchange.principal.limits.over(budget.key_rates)));
     let status = gateway.budget.status(team.clone(), budget.limits, key).await?;
     let now = StoreTime::from_unix(gateway.clock.unix()).hour();
     let since = Hour(now.0.saturating_sub(HOURS_OF_HISTORY));

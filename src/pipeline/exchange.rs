@@ -340,7 +340,12 @@ mod tests {
         let team = TeamId::new("ops").unwrap();
         Exchange {
             id,
-            principal: Principal { team, key_id: KeyId::new("k"), scopes: Scopes::INFER },
+            principal: Principal {
+                team,
+                key_id: KeyId::new("k"),
+                scopes: Scopes::INFER,
+                limits: Default::default(),
+            },
             started: SystemClock.now(),
             started_unix: SystemClock.unix(),
             bill: Bill::default(),

@@ -73,6 +73,10 @@ pub enum Failure {
     },
     /// `GET /v1/models/{id}` for a name that no route has.
     ModelNotListed,
+    /// The store of made keys gives no answer.
+    KeysUnavailable,
+    /// No made key has that id.
+    KeyUnknown,
     /// A team that is neither configured nor has a key or books.
     TeamUnknown,
     NotFound,

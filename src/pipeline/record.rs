@@ -142,6 +142,8 @@ fn outcome(failure: &Failure) -> Outcome {
         | Failure::RateLimited(_)
         | Failure::BudgetUnavailable { .. }
         | Failure::ModelNotListed
+        | Failure::KeysUnavailable
+        | Failure::KeyUnknown
         | Failure::TeamUnknown
         | Failure::NotFound
         | Failure::MethodNotAllowed => Outcome::Denied,

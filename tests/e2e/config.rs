@@ -25,6 +25,7 @@ Commands:
   check   Check the configuration, list every mistake, open no port
   audit   Check, read or export the audit trail
   budget  See or set what teams may spend, at a running gateway
+  keys    Make, list or revoke keys, of a running gateway or where none runs
   help    Print this message or the help of the given subcommand(s)
 
 Options:

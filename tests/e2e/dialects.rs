@@ -560,7 +560,7 @@ async fn the_status_of_each_provider_is_told_in_priority_order() {
     for entry in providers {
         let fields: Vec<_> = entry.as_object().expect("an object").keys().collect();
         let mut want = vec!["name", "state", "since", "reason", "next_probe_at", "consecutive_failures"];
-        want.extend(["in_flight", "error_rate", "latency_ms", "mailbox", "restarts", "models"]);
+        want.extend(["in_flight", "error_rate", "latency_ms", "mailbox", "restarts", "models", "changes"]);
         assert_eq!(fields, want);
         assert_eq!((&entry["state"], &entry["in_flight"]), (&json!("closed"), &json!(0)), "{entry}");
     }

@@ -45,7 +45,7 @@ async fn nothing_but_health_and_the_description_answers_without_a_key() {
     for path in OPEN {
         assert_eq!(Reply::of(gateway.anonymous(Method::GET, path)).await.status, 200, "{path}");
     }
-    let unknown = ["/", "/v1", "/v1/", "/v1/complete/", "/v1/keys", "/v1/admin/reload", "/healthz"];
+    let unknown = ["/", "/v1", "/v1/", "/v1/complete/", "/v1/key", "/v1/admin/reload", "/healthz"];
     for path in unknown {
         for method in METHODS {
             let without = Reply::of(gateway.anonymous(method.clone(), path)).await;

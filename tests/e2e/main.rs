@@ -18,6 +18,7 @@
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
 //! | [`limits`] | limits set on the command line; who was told to come back later |
 //! | [`chaos`] | three gateways on one Redis while processes die: the bill keeps to the limit |
+//! | [`keys`] | keys that administrators make, share and revoke |
 //! | [`replicas`] | two on one Redis behind one address: the suites of money and audit once more, and a death |
 //! | [`alerts`] | who is told that a budget is nearly used up |
 //! | [`audit`] | the audit trail: command line, newest records |
@@ -61,6 +62,7 @@ mod gateway;
 mod guard;
 mod identity;
 mod inputs;
+mod keys;
 mod leaks;
 mod limits;
 mod matrix;

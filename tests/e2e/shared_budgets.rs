@@ -67,6 +67,13 @@ impl Redis {
         eventually("redis-server", async || TcpStream::connect(("127.0.0.1", self.port)).is_ok()).await;
     }
 
+    /// A command, by `redis-cli`.
+    pub fn command(&self, words: &[&str]) {
+        let done = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(words).output();
+        let done = done.expect("redis-cli is missing: install it (apt-get install redis-tools)");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

@@ -190,6 +190,10 @@ fn is_budget(path: &str) -> bool {
     path.starts_with("/v1/budget") || path == "/v1/usage"
 }
 
+fn is_keys(path: &str) -> bool {
+    path.starts_with("/v1/keys")
+}
+
 fn add_errors(operation: &mut Operation, path: &str, envelope: &str) {
     let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     for code in Code::ALL.into_iter().filter(|code| answers(path, operation, *code)) {
@@ -225,8 +229,17 @@ fn answers(path: &str, operation: &Operation, code: Code) -> bool {
     match code {
         // Health answers without a key, but not to a foreign `Host` while the built-in keys are on.
         Code::Forbidden => true,
-        Code::InvalidApiKey => !is_open,
+        Code::InvalidApiKey | Code::KeysUnavailable => !is_open,
         Code::NotFound => path.contains('{'),
+        code if is_keys(path) => match code {
+            Code::Overloaded => true,
+            Code::InvalidField => !path.contains('{'),
+            Code::AuditUnavailable => operation.request_body.is_some() || path.contains('{'),
+            Code::InvalidJson | Code::BodyTooLarge | Code::UnsupportedMediaType => {
+                operation.request_body.is_some()
+            }
+            _ => false,
+        },
         Code::InvalidField | Code::Overloaded if path == "/v1/audit/recent" => true,
         Code::Overloaded if path == "/v1/audit/status" || path == "/v1/events" => true,
         Code::BudgetUnavailable | Code::InvalidField | Code::Overloaded if is_budget(path) => true,

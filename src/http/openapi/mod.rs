@@ -10,6 +10,7 @@
 //! | `operations` | models, status, health |
 //! | `audit` | the newest audit records |
 //! | `budgets` | budgets and usage |
+//! | `keys` | keys that administrators make |
 //! | `errors` | the envelopes, and which path answers with which codes |
 //! | `headers` | what answers carry beside their bodies |
 
@@ -20,6 +21,7 @@ mod embeddings;
 mod errors;
 mod guard;
 mod headers;
+mod keys;
 mod messages;
 mod native;
 mod operations;
@@ -59,6 +61,9 @@ use utoipa::{Modify, OpenApi as _};
         budgets::all,
         budgets::usage,
         budgets::estimate,
+        keys::make,
+        keys::list,
+        keys::revoke,
         operations::health,
         operations::live,
         operations::ready,
@@ -69,6 +74,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "inference", description = "Requests to models."),
         (name = "models", description = "What may be asked for, in OpenAI's shape."),
         (name = "budgets", description = "What teams may spend, and what they used."),
+        (name = "keys", description = "Keys that administrators make."),
         (name = "operations", description = "How the gateway and its providers are."),
     ),
     modifiers(&Security, &Headers, &Errors)
