@@ -49,7 +49,8 @@ fn best(part: &str, common: &Common) -> Option<String> {
             best = (share, Some(plain));
         }
     };
-    try_one(part.chars().map(|c| shifted(c, likeliest(part))).collect());
+    let shift = likeliest(part);
+    try_one(part.chars().map(|c| shifted(c, shift)).collect());
     try_one(part.chars().map(mirrored).collect());
     let backwards: String = part.trim_end().chars().rev().collect();
     try_one(backwards.chars().map(|c| shifted(c, 13)).collect());
