@@ -276,9 +276,10 @@ impl UnderWay {
         self.estimated(reported, self.made(received).max(reported.output.unwrap_or(0)))
     }
 
-    /// Tokens of the answer, where nobody reported them: none has more than bytes.
+    /// Tokens of the answer, where nobody reported them: none has fewer bytes than one, and the provider was told to
+    /// stop at the bound. More would take the team past its limit for tokens that were never made.
     fn made(&self, received: u64) -> u64 {
-        if self.bound.thinks_unseen { self.bound.output.max(received) } else { received }
+        if self.bound.thinks_unseen { self.bound.output } else { self.bound.output.min(received) }
     }
 
     fn estimated(&self, reported: &Usage, output: u64) -> Charge {

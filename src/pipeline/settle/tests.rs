@@ -122,11 +122,15 @@ fn a_bill_is_settled_once_for_all_attempts() {
 
 #[test]
 fn what_ends_under_way_costs_what_was_seen() {
-    for (case, stream, want) in [("in one piece", false, BOUND), ("a stream", true, 105 * 2_500 + 7 * 10_000)]
-    {
+    let long = "many bytes in few tokens ".repeat(40);
+    for (case, stream, said, want) in [
+        ("in one piece", false, "seven b", BOUND),
+        ("a stream", true, "seven b", 105 * 2_500 + 7 * 10_000),
+        ("a stream with more bytes than tokens were reserved", true, long.as_str(), BOUND),
+    ] {
         let mut bill = opened();
         bill.begins(gpt(stream));
-        bill.sees(&Event::Text { choice: 0, text: Text::new("seven b") });
+        bill.sees(&Event::Text { choice: 0, text: Text::new(said) });
         assert_eq!(settled(&mut bill, Outcome::Cancelled).map(|settle| settle.cost.0), Some(want), "{case}");
     }
     let mut bill = opened();
