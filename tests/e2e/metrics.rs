@@ -190,6 +190,10 @@ async fn each_part_tells_of_itself() {
         gateway.status_of(Provider::OpenAi).await["state"] == "open"
     })
     .await;
+    eventually("the store was looked at", async || {
+        gateway.metrics().await.value("gateway_budget_store_up", &[]) == ONE
+    })
+    .await;
     let page = gateway.metrics().await;
     for (name, labels, want) in [
         ("gateway_upstream_state", &[("provider", "openai"), ("state", "open")][..], ONE),

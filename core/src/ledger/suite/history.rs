@@ -166,8 +166,9 @@ impl<'a> World<'a> {
         if dropped {
             return Ok(());
         }
+        let held = self.held(&message.op);
         let answer = self.ask(&message.op.clone());
-        self.look(&message, &answer)?;
+        self.look(&message, &answer, held)?;
         let lost = faults && self.chance.rarely(6);
         let waits = message.life == self.replicas[message.from].life && !self.replicas[message.from].down;
         if !lost && waits && !message.applied {

@@ -6,13 +6,24 @@ use super::super::window::{Day, Hour, Windows};
 use super::super::{Counter, Op, Reap};
 use super::history::{START, World};
 use super::replicas::{Message, Phase, REPLICAS, Request};
+use crate::money::NanoUsd;
 
 /// Rounds in which the end must come: each delivers, records, reaps.
 const LAST_ROUNDS: usize = 40;
 
 impl World<'_> {
-    /// At every answer.
-    pub(super) fn look(&self, message: &Message, answer: &Answer) -> Result<(), String> {
+    /// What a raise finds reserved for its request.
+    pub(super) fn held(&self, op: &Op) -> NanoUsd {
+        let Op::Raise(raise) = op else { return NanoUsd::ZERO };
+        match self.oracle.teams.get(op.team()).and_then(|team| team.kept(raise.id)) {
+            Some(Entry::Open(open)) => open.hold,
+            _ => NanoUsd::ZERO,
+        }
+    }
+
+    /// At every answer. A raise to what was `held` already grants nothing, so a limit that was lowered meanwhile is
+    /// no matter to it.
+    pub(super) fn look(&self, message: &Message, answer: &Answer, held: NanoUsd) -> Result<(), String> {
         let team = &self.oracle.teams[message.op.team()];
         let granted = match (&message.op, answer) {
             (Op::Admit(admit), Answer::Admit(Admission::Granted(granted))) => {
@@ -20,7 +31,7 @@ impl World<'_> {
             }
             (Op::Raise(raise), Answer::Raise(Raised::Granted)) if !message.applied => {
                 team.kept(raise.id).and_then(|entry| match entry {
-                    Entry::Open(open) => Some((raise.limits, open.granted_at)),
+                    Entry::Open(open) if open.hold > held => Some((raise.limits, open.granted_at)),
                     _ => None,
                 })
             }
