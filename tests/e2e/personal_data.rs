@@ -334,7 +334,7 @@ fn telling() -> std::net::SocketAddr {
 async fn what_an_answer_says_that_the_caller_did_not_is_masked_where_that_is_asked_for() {
     let file = "[pii]\nanswers = true\n[teams.finance-team.pii]\nanswers = false\n";
     let setup = Setup::new().only(&[Provider::OpenAi]).file("gateway.toml", file);
-    let gateway = setup.env("OPENAI_BASE_URL", &format!("http://{}/v1", telling())).start().await;
+    let gateway = setup.env("OPENAI_BASE_URL", format!("http://{}/v1", telling())).start().await;
     for (dialect, delivery) in WAYS {
         let reply =
             gateway.post(dialect.path(), &dialect.ask("gpt-4o", "I am ann@example.org", delivery)).await;

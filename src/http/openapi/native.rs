@@ -441,7 +441,6 @@ pub(super) struct CompleteUsage {
 /// One server-sent event: `event` is its name, `data` its JSON.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "described here, never made")]
 pub(super) enum CompleteEvent {
     /// Before any text.
     Start(Start),
