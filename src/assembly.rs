@@ -1,10 +1,23 @@
 //! The only place where actors, clients, clock and dice are made and joined, and where they are taken
 //! apart again in order.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `books` | the ledger, its actor, and keys that were made |
+//! | `door` | the listener |
+//! | `machine` | the machine's clocks and dice |
+
+mod books;
+mod door;
+mod machine;
+
+pub(crate) use books::key_store;
+pub(crate) use machine::{SystemClock, SystemDice};
 
 use crate::budget::House;
 use crate::config::{self, BudgetStore, Config, Engines};
-use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream, Worker};
-use crate::http::{self, events::Listeners};
+use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream};
+use crate::http::events::Listeners;
 use crate::identity::Keys;
 use crate::metrics::Metrics;
 use crate::metrics::places::Places;
@@ -13,14 +26,13 @@ use crate::state;
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use gateway_actors::alerts::{Alerts, Told};
 use gateway_actors::audit::disk::RealDisk;
 use gateway_actors::audit::sinks::SinkError;
 use gateway_actors::audit::{self, Audit};
-use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, Settlements, store};
-use gateway_actors::keys::{self, Registry};
-use gateway_actors::provider::{self, ClientSettings, Credential, Provider, UpstreamSettings};
+use gateway_actors::budget::Settlements;
+use gateway_actors::keys::Registry;
+use gateway_actors::provider::{self, Credential, Provider, UpstreamSettings};
 use gateway_actors::scanner::{Scanner, ScannerSettings};
 use gateway_actors::supervision::Tasks;
 use gateway_core::audit::{Named, SigningKey};
@@ -28,8 +40,8 @@ use gateway_core::breaker::Rule;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
 use gateway_core::ids::{ModelName, ProviderKind, UpstreamName};
-use gateway_core::keys::{KeyStore, KeyStoreError};
-use gateway_core::ledger::{Ledger, LedgerError};
+use gateway_core::keys::KeyStoreError;
+use gateway_core::ledger::LedgerError;
 use gateway_core::routing::{self, Router, RoutingMistake, ServedModel};
 use gateway_inspection::engine::{self, Engine};
 use gateway_inspection::injection::Guard;
@@ -40,33 +52,21 @@ use gateway_wire::anthropic_messages::AnthropicMessages;
 use gateway_wire::azure::AzureOpenAi;
 use gateway_wire::gemini::Gemini;
 use gateway_wire::openai_chat::OpenAiChat;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret;
-use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long a connection may stay open without a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a request's head may take.
-const HEAD: Duration = Duration::from_secs(10);
 /// After the grace: for connections to close, then for exchanges to end, then for each actor to hear it all.
 const CLOSING: Duration = Duration::from_secs(5);
 /// How long an answer waits for its record. Then it goes out: the record waits on.
 const RECORD: Duration = Duration::from_secs(5);
 /// A file grows beyond its limit (signal(7); the number on every system that this runs on).
 const SIGXFSZ: i32 = 25;
-/// How long the start waits for a look at the budget store.
-const LOOK: Duration = Duration::from_secs(1);
-/// In the state directory: what was served while the budget store was away.
-const ALLOWANCE: &str = "allowance";
 /// Records that may be queued beside those of open exchanges.
 const SPARE_RECORDS: usize = 1_024;
 
@@ -163,12 +163,12 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         .collect::<Result<_, _>>()?;
     let analyzer = start_analyzer(&config, &control, &clock, &dice)?;
     let replica = format!("{:08x}", dice.roll() >> 32);
-    let made_keys = open_keys(&config, &control, &clock).await?;
+    let made_keys = books::open_keys(&config, &control, &clock).await?;
     let keys = Keys::from_config(&config.access).beside(Arc::clone(&made_keys));
     let metrics = metrics(&config, &keys, &made_keys, [&router, &embeddings]);
     let audit = start_audit(&config, &replica, &clock, &dice)?.observed_by(metrics.clone());
     let settlements = Settlements::default();
-    let ledger = open_ledger(&config, &control, &clock).await?;
+    let ledger = books::open_ledger(&config, &control, &clock).await?;
     let alerts = start_alerts(&config, &metrics, &control, &clock)?;
     let house = House {
         budgets: config.budgets.clone(),
@@ -180,7 +180,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         clock: Arc::clone(&clock),
     };
     let books = Arbiter::new();
-    let budget = start_budget(ledger, house, &config, [&control, &books], (&clock, &dice))?;
+    let budget = books::start_budget(ledger, house, &config, [&control, &books], (&clock, &dice))?;
     let gateway = Data::new(Gateway {
         audit,
         budget,
@@ -203,7 +203,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         config,
     });
     let tasks = Tasks::default();
-    let (server, addresses) = listen(&gateway, &tasks)?;
+    let (server, addresses) = door::listen(&gateway, &tasks)?;
     Ok(Serving { addresses, gateway, server, arbiters: [control, books], tasks })
 }
 
@@ -309,104 +309,6 @@ pub(crate) fn start_audit(
     Ok(Audit::start(settings, Arc::new(RealDisk), Arc::clone(clock), Arc::clone(dice))?)
 }
 
-/// The books. A Redis that is away does not keep a gateway from starting; one that would lose books does.
-async fn open_ledger(
-    config: &Config,
-    control: &Arbiter,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Ledger>, StartError> {
-    let ledger = match &config.budgets.store {
-        BudgetStore::Embedded { sync } => {
-            std::fs::create_dir_all(&config.state_dir)?;
-            store::embedded(&config.state_dir, *sync, Arc::clone(clock))?
-        }
-        BudgetStore::Redis { target, wait_replicas } => {
-            store::shared((**target).clone(), *wait_replicas, Arc::clone(clock))
-        }
-    };
-    // Asked where the actor will be, so that a connection is made there.
-    let (answer, answered) = tokio::sync::oneshot::channel();
-    let asked = Arc::clone(&ledger);
-    control.spawn(async move {
-        // With the start given up there is nobody to tell.
-        answer.send(tokio::time::timeout(LOOK, asked.health()).await).ok();
-    });
-    match answered.await {
-        Ok(Ok(Err(unfit @ LedgerError::Unfit { .. }))) => return Err(unfit.into()),
-        Ok(Ok(Err(error))) => log::warn!("{error}"),
-        Ok(Ok(Ok(health))) => {
-            health.warnings.iter().for_each(|warning| log::warn!("budget store: {warning}"))
-        }
-        Ok(Err(_)) | Err(_) => log::warn!("the budget store gives no answer yet"),
-    }
-    Ok(ledger)
-}
-
-/// The keys that administrators made, read once where their store answers, and followed from then on.
-async fn open_keys(
-    config: &Config,
-    control: &Arbiter,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<Registry>, StartError> {
-    let registry = Arc::new(Registry::new(key_store(config)?, Arc::clone(clock)));
-    let (answer, answered) = tokio::sync::oneshot::channel();
-    let followed = Arc::clone(&registry);
-    // Ends with the arbiter; nothing is lost with it.
-    control.spawn(async move {
-        // With the start given up there is nobody to tell.
-        answer.send(followed.refresh().await).ok();
-        followed.follow().await;
-    });
-    match tokio::time::timeout(LOOK, answered).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => log::warn!("made keys are not known yet: {error}"),
-        Ok(Err(_)) | Err(_) => log::warn!("made keys are not known yet: their store gives no answer"),
-    }
-    Ok(registry)
-}
-
-/// Beside the books.
-pub(crate) fn key_store(config: &Config) -> Result<Arc<dyn KeyStore>, StartError> {
-    match &config.budgets.store {
-        BudgetStore::Embedded { .. } => {
-            std::fs::create_dir_all(&config.state_dir)?;
-            Ok(keys::embedded(&config.state_dir)?)
-        }
-        BudgetStore::Redis { target, .. } => Ok(keys::shared((**target).clone())),
-    }
-}
-
-fn start_budget(
-    ledger: Arc<dyn Ledger>,
-    house: House,
-    config: &Config,
-    [control, books]: [&Arbiter; 2],
-    (clock, dice): (&Arc<dyn Clock>, &Arc<dyn Dice>),
-) -> Result<Budget, StartError> {
-    let mut unclosed = Vec::new();
-    let outage = match &config.budgets.store {
-        BudgetStore::Redis { .. } if config.budgets.serve_without_store => {
-            let path = config.state_dir.join(ALLOWANCE);
-            let opened = std::fs::create_dir_all(&config.state_dir).and_then(|()| Allowance::open(&path));
-            let (allowance, left) = opened.map_err(|source| StartError::Allowance { path, source })?;
-            unclosed = left;
-            Outage::Allow(Arc::new(allowance))
-        }
-        _ => Outage::Deny,
-    };
-    let (trail, settlements) = (house.audit.outbox("ledger")?, house.settlements.clone());
-    let house = Arc::new(house);
-    let (clock, dice) = (Arc::clone(clock), Arc::clone(dice));
-    let budget = Budget::start(ledger, house.clone(), outage, &control.handle(), Arc::clone(&clock), dice);
-    let cursor = Cursor::new(trail, settlements.clone(), budget.clone(), house, clock);
-    // May be lost at any time: the next start goes on where it stood.
-    books.spawn(cursor.run(unclosed));
-    let of_settlements = budget.clone();
-    // Shutdown waits until nothing is left for it to do.
-    control.spawn(async move { settlements.run(&of_settlements).await });
-    Ok(budget)
-}
-
 fn start_upstream(
     upstream: &config::Upstream,
     config: &Config,
@@ -451,57 +353,6 @@ fn credential(upstream: &config::Upstream) -> Credential {
         ProviderKind::Gemini => ("x-goog-api-key", ""),
     };
     Credential::Header { name, prefix, secret }
-}
-
-fn listen(
-    gateway: &Data<Gateway>,
-    tasks: &Tasks,
-) -> Result<(actix_web::dev::Server, Vec<SocketAddr>), StartError> {
-    let listen = &gateway.config.listen;
-    let client_settings = ClientSettings {
-        connect_timeout: gateway.config.calls.connect_timeout,
-        ca_pem: gateway.config.calls.ca_pem.clone(),
-        use_system_proxy: true,
-    };
-    // Made once here, so that a worker's own cannot fail.
-    drop(provider::client(&client_settings)?);
-    let (parts, tasks) = (gateway.clone(), tasks.clone());
-    let server = HttpServer::new(move || {
-        let client = provider::client(&client_settings).expect("the same settings made a client before");
-        let worker = Worker { client, tasks: tasks.clone() };
-        App::new()
-            .app_data(parts.clone())
-            .app_data(Data::new(worker))
-            .configure(|routes| http::routes(routes, parts.config.access.demo_keys))
-    })
-    .workers(listen.workers)
-    .disable_signals()
-    .tcp_nodelay(true)
-    .keep_alive(KEEP_ALIVE)
-    .client_request_timeout(HEAD)
-    // A caller that hangs up is then noticed at once (HTTP/1.1).
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(2);
-    let address = listen.bind;
-    let bound = match &listen.tls {
-        None => server.bind(address),
-        Some(files) => server.bind_rustls_0_23(address, tls(files)?),
-    };
-    let server = bound.map_err(|source| StartError::Bind { address, source })?;
-    let addresses = server.addrs();
-    Ok((server.run(), addresses))
-}
-
-fn tls(files: &config::TlsFiles) -> Result<rustls::ServerConfig, StartError> {
-    let failed = |error: &dyn std::fmt::Display| StartError::Tls(error.to_string());
-    let certificates = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| failed(&error))?;
-    let key = PrivateKeyDer::from_pem_file(&files.private_key).map_err(|error| failed(&error))?;
-    rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .map_err(|error| failed(&error))
 }
 
 impl Serving {
@@ -570,37 +421,4 @@ async fn stop(gateway: &Gateway, handle: &ServerHandle, tasks: &Tasks) {
         }
     }
     log::info!("stopped");
-}
-
-/// The machine's clocks.
-pub(crate) struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
-    fn unix(&self) -> Duration {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-    }
-}
-
-/// A generator of each thread's own (SplitMix64), seeded by the system through std's hasher. Good for ids
-/// and jitter; no key is made of it.
-pub(crate) struct SystemDice;
-
-thread_local! {
-    static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(std::thread::current().id()));
-}
-
-impl Dice for SystemDice {
-    fn roll(&self) -> u64 {
-        let state = STATE.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
-        STATE.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
 }

@@ -2,7 +2,7 @@
 //! is kept. Nothing is sent or kept.
 
 use super::respond;
-use crate::gateway::{Gateway, request_id};
+use crate::gateway::Gateway;
 use crate::identity::{Principal, Scopes};
 use crate::pipeline::{self, Failure, identify};
 use actix_web::web::{Data, Payload};
@@ -11,7 +11,6 @@ use bytes::Bytes;
 use gateway_core::conversation::Place;
 use gateway_inspection::injection::{Action, Judgement, Part, Policy, Trust};
 use gateway_wire::Malformed;
-use gateway_wire::native::Native;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,13 +25,8 @@ struct Asked {
 
 pub async fn guard(request: HttpRequest, mut payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
     let gateway = gateway.into_inner();
-    match answer(&gateway, &request, &mut payload).await {
-        Ok(value) => respond::json(&gateway, HttpResponse::Ok(), &value),
-        Err(failure) => {
-            let id = request_id(&*gateway.clock, &*gateway.dice);
-            respond::unread(respond::failed(&Native, &failure, &id), payload)
-        }
-    }
+    let answered = answer(&gateway, &request, &mut payload).await;
+    respond::own(&gateway, answered, payload)
 }
 
 async fn answer(

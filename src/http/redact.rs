@@ -1,7 +1,7 @@
 //! `POST /v1/redact`: what would be taken out of a text, for who wants to try it. Nothing is sent or kept.
 
 use super::respond;
-use crate::gateway::{Gateway, request_id};
+use crate::gateway::Gateway;
 use crate::identity::{Principal, Scopes};
 use crate::pipeline::{self, Failure, identify};
 use actix_web::web::{Data, Payload};
@@ -11,7 +11,6 @@ use gateway_core::conversation::{Leaf, Place, RawJson, Text, Value as LeafValue}
 use gateway_core::finding::Finding;
 use gateway_inspection::redact::{self, Rules};
 use gateway_wire::Malformed;
-use gateway_wire::native::Native;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -28,13 +27,8 @@ struct Asked<'a> {
 
 pub async fn redact(request: HttpRequest, mut payload: Payload, gateway: Data<Gateway>) -> HttpResponse {
     let gateway = gateway.into_inner();
-    match answer(&gateway, &request, &mut payload).await {
-        Ok(value) => respond::json(&gateway, HttpResponse::Ok(), &value),
-        Err(failure) => {
-            let id = request_id(&*gateway.clock, &*gateway.dice);
-            respond::unread(respond::failed(&Native, &failure, &id), payload)
-        }
-    }
+    let answered = answer(&gateway, &request, &mut payload).await;
+    respond::own(&gateway, answered, payload)
 }
 
 async fn answer(

@@ -13,6 +13,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::Stream;
 use gateway_wire::Inbound;
+use gateway_wire::native::Native;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -45,6 +47,17 @@ pub(super) fn ended(
     match walked {
         Ok(walked) => served(walked, dialect, id),
         Err(failure) => unread(failed(dialect, &failure, id), payload),
+    }
+}
+
+/// An answer of the gateway's own, in its own dialect.
+pub(super) fn own(gateway: &Gateway, answered: Result<Value, Failure>, payload: Payload) -> HttpResponse {
+    match answered {
+        Ok(value) => json(gateway, HttpResponse::Ok(), &value),
+        Err(failure) => {
+            let id = request_id(&*gateway.clock, &*gateway.dice);
+            unread(failed(&Native, &failure, &id), payload)
+        }
     }
 }
 

@@ -1,57 +1,28 @@
 //! Calls candidates in order until one answers. Each attempt has one permit and reports once.
 
 use super::admit;
+use super::drain::Drain;
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::inspect::Inspected;
 use super::restore::Restoring;
+use super::sending::{Attempting, Sent};
 use super::settle::{Charge, Consumed, Standing, UnderWay};
 use super::trace::{self, TraceParent};
 use super::work::{Wanted, Work};
 use crate::gateway::{Gateway, Upstream, Worker};
-use bytes::Bytes;
-use gateway_actors::provider::{Call, Client, Limits, Outcome, Permit, Refusal, Reply};
+use gateway_actors::provider::{Call, Client, Limits, Permit, Refusal};
 use gateway_actors::supervision::Tasks;
 use gateway_core::catalog::{Ability, Bound, Prompt, ServiceTier, bound};
-use gateway_core::conversation::{Event, Text};
 use gateway_core::fault::{Fault, FaultClass};
 use gateway_core::finding::Summary;
 use gateway_core::ledger;
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::{Candidate, Route, RouteReason};
-use gateway_wire::{Budget, Facts, Outbound, Target, names};
+use gateway_wire::{Budget, Facts, Target};
 use std::borrow::Cow;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Bytes of an error body that are looked at; the rest is not read.
-const ERROR_BODY: usize = 64 << 10;
-/// How long the usage of an answer is waited for whose caller has gone.
-const DRAIN: Duration = Duration::from_secs(30);
-
-/// What came of one attempt, and how long the upstream took of it.
-pub(super) type Sent<T> = Pin<Box<dyn Future<Output = (Result<T, Fault>, Duration)>>>;
-
-/// One attempt, ready to go.
-pub(super) struct Attempting {
-    pub permit: Permit,
-    pub client: Client,
-    pub codec: &'static dyn Outbound,
-    pub call: Call,
-    pub limits: Limits,
-    pub clock: Arc<dyn gateway_core::clock::Clock>,
-    pub max_body: usize,
-    /// Which candidate it is.
-    pub index: usize,
-    /// Tools whose names had to change for this provider.
-    pub renamed: Vec<(String, Text)>,
-    /// The caller's dialect shows what the model thinks.
-    pub shows_thinking: bool,
-    /// Silence before content is a reasoning model thinking, no sign of ill health.
-    pub may_be_silent: bool,
-}
 
 /// One request's way through its candidates. Boxed where it is handed on: it is large, and the steps of
 /// a future move it.
@@ -435,109 +406,3 @@ fn micros(duration: Duration) -> u64 {
 
 /// The grace of a shutdown is over, and a call was cut.
 struct Stopped;
-
-/// A JSON call under way: its usage is real money, so it goes on when the caller has gone.
-struct Drain<T: Consumed + 'static> {
-    /// The call, and the exchange that it belongs to; none once it is over.
-    under_way: Option<(Sent<T>, Exchange)>,
-    /// Where it was sent, and whether that was not the first choice.
-    route: (Arc<Route>, bool),
-    gateway: Arc<Gateway>,
-    tasks: Tasks,
-}
-
-impl<T: Consumed> Drain<T> {
-    async fn came(&mut self) -> (Result<T, Fault>, Duration) {
-        let (sent, _) = self.under_way.as_mut().expect("taken in over and in drop alone");
-        sent.as_mut().await
-    }
-
-    /// The caller is still there.
-    fn over(mut self) -> Exchange {
-        self.under_way.take().expect("taken here and in drop alone").1
-    }
-}
-
-impl<T: Consumed> Drop for Drain<T> {
-    fn drop(&mut self) {
-        let Some((sent, mut exchange)) = self.under_way.take() else { return };
-        let gateway = Arc::clone(&self.gateway);
-        let (route, is_fallback) = (Arc::clone(&self.route.0), self.route.1);
-        // The exchange goes with it: its slot is held, and its end is told, when the answer is there.
-        self.tasks.spawn(async move {
-            let came = tokio::select! {
-                biased;
-                answer = tokio::time::timeout(DRAIN, sent) => answer.ok(),
-                () = gateway.shutdown.grace_over() => None,
-            };
-            let Some((result, waited)) = came else {
-                // Its bill is the bound.
-                log::debug!(request_id = exchange.id.as_str(); "the answer of a call whose caller had gone did not come in time");
-                return;
-            };
-            exchange.came(&result, waited, (&route, is_fallback));
-            if let Ok(answer) = result {
-                let (reported, received) = answer.consumed();
-                exchange.bill.charge(&reported, received);
-            }
-        });
-    }
-}
-
-/// Sends and reads a whole JSON answer.
-pub(super) fn whole(mut attempting: Attempting) -> Sent<Vec<Event>> {
-    let (codec, renamed) = (attempting.codec, std::mem::take(&mut attempting.renamed));
-    read(attempting, move |body| {
-        let mut events = codec.answer(body)?;
-        events.iter_mut().for_each(|event| names::restore(event, &renamed));
-        Ok(events)
-    })
-}
-
-/// Sends, and has the body of the answer read by `reader`.
-pub(super) fn read<T: 'static>(
-    attempting: Attempting,
-    reader: impl FnOnce(&Bytes) -> Result<T, Fault> + 'static,
-) -> Sent<T> {
-    Box::pin(async move {
-        let Attempting { mut permit, client, codec, call, limits, clock, max_body, .. } = attempting;
-        let began = clock.now();
-        let read = async {
-            let reply = permit.send(&client, call, &limits).await?;
-            let mut reply = accepted(reply, codec, &limits).await?;
-            // A page of some proxy between, say; an absent type is taken for JSON.
-            if reply.header("content-type").is_some_and(|kind| !kind.contains("json")) {
-                return Err(Fault::new(FaultClass::Broken, Some(200)));
-            }
-            reply.whole(max_body, limits.total).await
-        };
-        let body = read.await;
-        let waited = clock.now().saturating_duration_since(began);
-        let result = body.and_then(|body| reader(&body));
-        permit.report(match &result {
-            Ok(_) => Outcome::Succeeded,
-            Err(fault) => Outcome::Faulted(fault.clone()),
-        });
-        (result, waited)
-    })
-}
-
-/// The reply, if its status is 200; any other status is sorted by the provider's codec.
-pub(super) async fn accepted(
-    mut reply: Reply,
-    codec: &dyn Outbound,
-    limits: &Limits,
-) -> Result<Reply, Fault> {
-    let status = reply.status();
-    if status == 200 {
-        return Ok(reply);
-    }
-    let names = ["retry-after", "retry-after-ms", "x-should-retry", "content-type"];
-    let headers: Vec<(&str, String)> =
-        names.iter().filter_map(|name| Some((*name, reply.header(name)?.to_owned()))).collect();
-    // An error body that does not arrive whole is sorted by its status alone.
-    let body = reply.whole(ERROR_BODY, limits.total).await.unwrap_or_default();
-    let header =
-        |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-    Err(codec.fault(status, &header, &body))
-}

@@ -1,13 +1,13 @@
 //! The walk of a request that asks how many tokens another would hold. Its texts go to a provider, so it is
 //! searched and recorded like one that is answered; it costs nothing.
 
-use super::call::{self, Calling};
+use super::call::Calling;
 use super::estimate::BYTES_PER_TOKEN;
 use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::settle::Consumed;
 use super::work::{Wanted, Work};
-use super::{Dialect, Served, admit, begin, decode, ended, inspect, planned, receive, record};
+use super::{Dialect, Served, admit, begin, ended, prepared, sending};
 use crate::gateway::{Gateway, Worker};
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
@@ -37,25 +37,11 @@ pub async fn count(
     payload: &mut Payload,
 ) -> Result<Served, Failure> {
     let mut exchange = begin(gateway, id, request).await?;
-    let prepared = async {
-        receive::check_media_type(request.headers())?;
-        let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
-        let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-        exchange.note(|record| {
-            record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
-        });
-        let plan = planned(gateway, dialect, &asked, &mut exchange)?;
-        admit::paused(gateway, &exchange)?;
-        let inspected = inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
-        if let Some(summary) = &inspected.summary {
-            exchange.note(|record| record::searched(record, summary));
-        }
-        Ok((asked, plan, inspected))
-    };
-    let (asked, plan, inspected) = match prepared.await {
-        Ok(prepared) => prepared,
-        Err(failure) => return Err(ended(exchange, failure).await),
-    };
+    let (asked, plan, inspected) =
+        match prepared(gateway, worker, dialect, &mut exchange, request, payload).await {
+            Ok(prepared) => prepared,
+            Err(failure) => return Err(ended(exchange, failure).await),
+        };
     let Some((plan, by)) = counting(gateway, &plan) else {
         return Ok(reckoned(exchange, &asked.conversation).await);
     };
@@ -93,7 +79,7 @@ async fn answer(
 ) -> Result<Served, Failure> {
     let sent = calling.first(exchange, |attempting| {
         let by = by[attempting.index];
-        call::read(attempting, move |body| by.read(body).map(Counted))
+        sending::read(attempting, move |body| by.read(body).map(Counted))
     });
     let (mut exchange, result) = sent.await;
     let counted_there = match result {

@@ -1,11 +1,11 @@
 //! The walk of a request for embeddings: the same steps, with vectors at its end.
 
-use super::call::{self, Calling};
+use super::call::Calling;
 use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::settle::Consumed;
 use super::work::{Wanted, Work};
-use super::{Served, admit, begin, ended, falls_back, inspect, receive, record};
+use super::{Served, admit, begin, ended, falls_back, inspect, receive, record, sending};
 use crate::gateway::{Gateway, Worker};
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -111,7 +111,7 @@ async fn answer(
 ) -> Result<Served, Failure> {
     let sent = calling.first(exchange, |attempting| {
         let by = by[attempting.index];
-        call::read(attempting, move |body| by.read(body, inputs))
+        sending::read(attempting, move |body| by.read(body, inputs))
     });
     let (mut exchange, result) = sent.await;
     let vectors = match result {

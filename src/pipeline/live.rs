@@ -1,6 +1,6 @@
 //! The upstream's half of a streamed answer: bytes to events, and the wait for the first content.
 
-use super::call::{Attempting, Sent, accepted};
+use super::sending::{Attempting, Sent, accepted};
 use super::settle::Events;
 use gateway_actors::provider::{Limits, Outcome, Permit, Reply};
 use gateway_core::clock::Clock;

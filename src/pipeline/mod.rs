@@ -10,6 +10,7 @@
 //! | `admit` | the budget's leave, before anything is sent |
 //! | `attempts` | what was tried |
 //! | `call` | candidates tried in order, until one answers |
+//! | `sending`, `drain` | one attempt and its answer; what becomes of it where its caller goes |
 //! | `work` | what they are asked for: an answer, vectors, a count |
 //! | `embed`, `count` | the walks of requests for vectors and for a count |
 //! | `live` | the upstream's half of a stream, its opening frames held until content |
@@ -25,6 +26,7 @@ mod analyze;
 mod attempts;
 mod call;
 mod count;
+mod drain;
 mod embed;
 mod estimate;
 mod exchange;
@@ -34,6 +36,7 @@ mod live;
 mod receive;
 mod record;
 mod restore;
+mod sending;
 mod settle;
 mod stream;
 mod trace;
@@ -61,6 +64,7 @@ use gateway_core::audit::Record;
 use gateway_core::conversation::Event;
 use gateway_core::routing::{Ask, Candidate, Fallback, Plan, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
+use inspect::Inspected;
 use settle::Consumed;
 use std::sync::Arc;
 use trace::TraceParent;
@@ -103,25 +107,11 @@ pub async fn walk(
     payload: &mut Payload,
 ) -> Result<Served, Failure> {
     let mut exchange = begin(gateway, id, request).await?;
-    let prepared = async {
-        receive::check_media_type(request.headers())?;
-        let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
-        let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
-        exchange.note(|record| {
-            record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
-        });
-        let plan = planned(gateway, dialect, &asked, &mut exchange)?;
-        admit::paused(gateway, &exchange)?;
-        let inspected = inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
-        if let Some(summary) = &inspected.summary {
-            exchange.note(|record| record::searched(record, summary));
-        }
-        Ok((asked, plan, inspected))
-    };
-    let (asked, plan, inspected) = match prepared.await {
-        Ok(prepared) => prepared,
-        Err(failure) => return Err(ended(exchange, failure).await),
-    };
+    let (asked, plan, inspected) =
+        match prepared(gateway, worker, dialect, &mut exchange, request, payload).await {
+            Ok(prepared) => prepared,
+            Err(failure) => return Err(ended(exchange, failure).await),
+        };
     let (stream, include_usage) = (asked.stream, asked.include_usage);
     let calling = Calling::new(gateway, worker, Wanted::of(asked, dialect.codec), plan, inspected, &exchange);
     if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
@@ -144,6 +134,30 @@ pub async fn walk(
             Ok(Served::Held { body: Answering::held(gateway, searching, encoder, id.to_owned()) })
         }
     }
+}
+
+/// The steps before the budget's leave, of each request in a dialect: decode, plan, inspect.
+async fn prepared(
+    gateway: &Arc<Gateway>,
+    worker: &Worker,
+    dialect: Dialect,
+    exchange: &mut Exchange,
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<(Asked, Vec<Candidate>, Inspected), Failure> {
+    receive::check_media_type(request.headers())?;
+    let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
+    let mut asked = decode(dialect, &body, request.headers(), exchange)?;
+    exchange.note(|record| {
+        record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
+    });
+    let plan = planned(gateway, dialect, &asked, exchange)?;
+    admit::paused(gateway, exchange)?;
+    let inspected = inspect::inspect(gateway, worker, exchange, &mut asked.conversation).await?;
+    if let Some(summary) = &inspected.summary {
+        exchange.note(|record| record::searched(record, summary));
+    }
+    Ok((asked, plan, inspected))
 }
 
 /// Who calls, and that they may; from here on the request is recorded, however it ends.
@@ -262,7 +276,7 @@ fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked, principal: &Principa
 
 /// A JSON answer: the events of a stream in one piece.
 async fn answer(mut calling: Box<Calling>, exchange: Exchange, dialect: Dialect) -> Result<Served, Failure> {
-    let (mut exchange, result) = calling.first(exchange, call::whole).await;
+    let (mut exchange, result) = calling.first(exchange, sending::whole).await;
     let events = match result {
         Ok(events) => events,
         Err(failure) => return Err(ended(exchange, failure).await),

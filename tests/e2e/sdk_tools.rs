@@ -18,7 +18,13 @@ fn node_modules() -> PathBuf {
     let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk-node");
     std::fs::create_dir_all(&folder).expect("the target directory can be written");
-    for tour in ["openai_tour.mjs", "ai_sdk_tour.mjs", "anthropic_tour.mjs", "ai_sdk_anthropic_tour.mjs"] {
+    for tour in [
+        "openai_tour.mjs",
+        "ai_sdk_parts.mjs",
+        "ai_sdk_tour.mjs",
+        "anthropic_tour.mjs",
+        "ai_sdk_anthropic_tour.mjs",
+    ] {
         std::fs::copy(Path::new(FOLDER).join(tour), folder.join(tour)).expect("a tour is copied");
     }
     let wanted = std::fs::read(Path::new(FOLDER).join("package.json")).expect("it is in the repository");
