@@ -4,6 +4,7 @@
 
 use super::offsets::Map;
 use super::regions::Regions;
+use super::seek::seek;
 use unicode_normalization::UnicodeNormalization;
 
 /// A text as ASCII where it can be, and the way back.
@@ -18,7 +19,7 @@ pub(super) fn regions(text: &str) -> Regions {
     let mut scratch = String::new();
     let mut at = 0;
     let bytes = text.as_bytes();
-    while let Some(step) = bytes[at..].iter().position(|byte| !byte.is_ascii()) {
+    while let Some(step) = seek(&bytes[at..], |byte| !byte.is_ascii()) {
         at += step;
         let Some(character) = text[at..].chars().next() else { break };
         let end = at + character.len_utf8();

@@ -5,7 +5,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `walk`, `triggers` | one pass over the bytes that finds where candidates could be |
+//! | `walk`, `triggers`, `seek` | one pass over the bytes that finds where candidates could be |
 //! | `fold` | look-alikes, other scripts' digits, what can't be seen |
 //! | `decode` | percent, entities, `\u` |
 //! | `runs` | base64, hexadecimal |
@@ -17,6 +17,7 @@ mod offsets;
 pub mod patterns;
 mod regions;
 pub(crate) mod runs;
+mod seek;
 pub(crate) mod triggers;
 mod walk;
 

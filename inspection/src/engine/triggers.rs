@@ -17,7 +17,7 @@ pub(crate) struct Word<T> {
 }
 
 pub(crate) struct Triggers<T> {
-    bits: Vec<u64>,
+    bits: Box<[u64; 1 << (TABLE_BITS - 6)]>,
     words: Vec<Word<T>>,
     /// Words by their first three bytes in upper case, the longest first.
     by_head: HashMap<u32, Vec<usize>>,
@@ -25,7 +25,7 @@ pub(crate) struct Triggers<T> {
 
 impl<T> Triggers<T> {
     pub(crate) fn new(words: Vec<Word<T>>) -> Triggers<T> {
-        let mut bits = vec![0; 1 << (TABLE_BITS - 6)];
+        let mut bits = Box::new([0; 1 << (TABLE_BITS - 6)]);
         let mut by_head: HashMap<u32, Vec<usize>> = HashMap::new();
         for (index, word) in words.iter().enumerate() {
             let bytes = word.text.as_bytes();
@@ -44,31 +44,44 @@ impl<T> Triggers<T> {
     /// Calls `found` with each word that stands in a text; at one place with all that stand there, the longest first.
     pub(crate) fn find(&self, text: &str, mut found: impl FnMut(&Word<T>, Range<usize>)) {
         let bytes = text.as_bytes();
-        for (at, window) in bytes.windows(WINDOW).enumerate() {
-            let head = head(window[0], window[1], window[2]);
-            let slot = slot(head);
-            if self.bits[slot >> 6] & 1 << (slot & 63) == 0 {
-                continue;
+        // Four bytes are read at once, of which three count.
+        for (at, four) in bytes.windows(WINDOW + 1).enumerate() {
+            let head = u32::from_le_bytes([four[0], four[1], four[2], four[3]]) & CASELESS;
+            if self.may_begin(head) {
+                self.words_at(bytes, at, head, &mut found);
             }
-            for index in self.by_head.get(&head).into_iter().flatten() {
-                let word = &self.words[*index];
-                let end = at + word.text.len();
-                let Some(there) = bytes.get(at..end) else { continue };
-                let same = match word.exact {
-                    true => there == word.text.as_bytes(),
-                    false => there.eq_ignore_ascii_case(word.text.as_bytes()),
-                };
-                if same {
-                    found(word, at..end);
-                }
+        }
+        if let Some(&[a, b, c]) = bytes.last_chunk() {
+            self.words_at(bytes, bytes.len() - WINDOW, head(a, b, c), &mut found);
+        }
+    }
+
+    fn may_begin(&self, head: u32) -> bool {
+        let slot = slot(head);
+        self.bits[slot >> 6] & 1 << (slot & 63) != 0
+    }
+
+    fn words_at(&self, bytes: &[u8], at: usize, head: u32, found: &mut impl FnMut(&Word<T>, Range<usize>)) {
+        for index in self.by_head.get(&head).into_iter().flatten() {
+            let word = &self.words[*index];
+            let end = at + word.text.len();
+            let Some(there) = bytes.get(at..end) else { continue };
+            let same = match word.exact {
+                true => there == word.text.as_bytes(),
+                false => there.eq_ignore_ascii_case(word.text.as_bytes()),
+            };
+            if same {
+                found(word, at..end);
             }
         }
     }
 }
 
-/// Three bytes without what tells small letters from capitals.
+/// Of three bytes what is left without that which tells small letters from capitals.
+const CASELESS: u32 = 0x00DF_DFDF;
+
 fn head(a: u8, b: u8, c: u8) -> u32 {
-    (u32::from(a) | u32::from(b) << 8 | u32::from(c) << 16) & 0x00DF_DFDF
+    u32::from_le_bytes([a, b, c, 0]) & CASELESS
 }
 
 /// Multiplicative hashing (Knuth, TAOCP 3, 6.4).

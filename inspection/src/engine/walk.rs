@@ -1,6 +1,7 @@
 //! One pass over a text: it finds the places where something could stand, and hands each to the recognizers
 //! that know such a place. Most text is passed by without a call.
 
+use super::seek::seek;
 use crate::recognizers::numbers::Numbers;
 use crate::recognizers::{
     Begins, Recognizers, bank, birth, card, crypto, email, iban, ip, mac, passport, phone, ssn,
@@ -21,7 +22,7 @@ pub(super) fn walk(text: &str, recognizers: &Recognizers, found: &mut Vec<Findin
 fn groups(text: &str, recognizers: &Recognizers, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
     let (mut at, mut numbers_end) = (0, 0);
-    while let Some(step) = bytes[at..].iter().position(u8::is_ascii_digit) {
+    while let Some(step) = seek(&bytes[at..], |byte| byte.is_ascii_digit()) {
         let digit = at + step;
         let alnum = |byte: &&u8| byte.is_ascii_alphanumeric();
         let start = digit - bytes[at..digit].iter().rev().take_while(alnum).count();
