@@ -17,7 +17,7 @@ const HEAD: usize = 6;
 /// Bytes of the window that is tested first.
 const WINDOW: usize = 4;
 /// Bits of the table of windows, as a power of two.
-const TABLE_BITS: u32 = 16;
+const TABLE_BITS: u32 = 13;
 /// Bytes that may be hashed for each byte of a text, and for any text: many long values that begin alike
 /// would else cost the square of their length.
 const EFFORT: usize = 256;
@@ -77,7 +77,8 @@ impl Known {
         let bytes = text.as_bytes();
         let mut search = Search { known: self, vault, text, effort: EFFORT * bytes.len() + LEAST_EFFORT };
         let mut at = 0;
-        while at < bytes.len() {
+        while let Some(next) = self.next(bytes, at) {
+            at = next;
             match search.at(at)? {
                 Some((length, id)) => {
                     found.push((at..at + length, id));
@@ -87,6 +88,15 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// The next place where a value may stand, from `at` on.
+    fn next(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        if !self.short.lengths.is_empty() {
+            return (at < bytes.len()).then_some(at);
+        }
+        let rest = &bytes[at.min(bytes.len())..];
+        rest.windows(HEAD).position(|window| may_begin(&self.windows, window)).map(|step| at + step)
     }
 }
 

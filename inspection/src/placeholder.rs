@@ -32,7 +32,8 @@ pub(crate) const LONGEST: usize = 2 * (Kind::LONGEST + 1 + DIGITS + 2);
 
 /// The form that goes out.
 pub(crate) fn write(kind: Kind, number: u32) -> String {
-    format!("[{kind}_{number}]")
+    let (name, number) = (kind.name(), number.to_string());
+    ["[", name, "_", &number, "]"].concat()
 }
 
 /// Reads a placeholder, brackets included, at the beginning of `text`.

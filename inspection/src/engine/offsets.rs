@@ -2,13 +2,19 @@
 
 use std::ops::Range;
 
-/// After each place where the two differ: the offset in the other form, and in the text as it stood.
+/// After each place where the two differ: the offset in the other form, and in the text as it stood. A body has at
+/// most 1 GiB.
 #[derive(Debug, Default)]
-pub(super) struct Map(Vec<(usize, usize)>);
+pub(super) struct Map(Vec<(u32, u32)>);
 
 impl Map {
     pub(super) fn changed(&mut self, plain: usize, raw: usize) {
-        self.0.push((plain, raw));
+        let (plain, raw) = (short(plain), short(raw));
+        match self.0.last_mut() {
+            // Of what can't be seen, the last one counts.
+            Some((at, last)) if *at == plain => *last = raw,
+            _ => self.0.push((plain, raw)),
+        }
     }
 
     /// The span as it stood, whole characters.
@@ -25,10 +31,14 @@ impl Map {
     }
 
     fn raw(&self, plain: usize) -> usize {
-        let before = self.0.partition_point(|(at, _)| *at <= plain);
+        let before = self.0.partition_point(|(at, _)| *at as usize <= plain);
         match before.checked_sub(1).map(|last| self.0[last]) {
-            Some((at, raw)) => raw + (plain - at),
+            Some((at, raw)) => raw as usize + (plain - at as usize),
             None => plain,
         }
     }
+}
+
+fn short(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
 }
