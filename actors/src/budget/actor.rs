@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use gateway_core::breaker::{Breaker, Change, Event, Rule, Ticket};
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
+use gateway_core::ids::TeamId;
 use gateway_core::ledger::{Answer, Ledger, LedgerError, Op};
 use tokio::sync::oneshot;
 
@@ -127,14 +128,9 @@ impl BudgetActor {
         ctx.spawn(asked.into_actor(self).map(move |heard, actor, ctx| {
             actor.travelling -= 1;
             actor.weigh(ticket, heard.as_ref());
-            let late = || BudgetError::Unavailable { retry_after: RETRY_AFTER };
             let mut heard = heard.unwrap_or_default().into_iter();
             for (team, answer) in teams.iter().zip(answers) {
-                let said = heard.next().map_or_else(|| Err(late()), |said| said.map_err(told));
-                if let Ok(Answer::Settle(settled)) = &said {
-                    settled.alerts.iter().for_each(|alert| actor.post.neighbours.alert(team, alert));
-                }
-                answer.send(said).ok();
+                answer.send(said(team, heard.next(), &*actor.post.neighbours)).ok();
             }
             actor.flush(ctx);
         }));
@@ -180,6 +176,20 @@ impl BudgetActor {
             ctx.stop();
         }
     }
+}
+
+/// What a caller is told; alerts go where they belong.
+pub(super) fn said(
+    team: &TeamId,
+    heard: Option<Result<Answer, LedgerError>>,
+    neighbours: &dyn Neighbours,
+) -> Result<Answer, BudgetError> {
+    let late = BudgetError::Unavailable { retry_after: RETRY_AFTER };
+    let answer = heard.ok_or(late)?.map_err(told)?;
+    if let Answer::Settle(settled) = &answer {
+        settled.alerts.iter().for_each(|alert| neighbours.alert(team, alert));
+    }
+    Ok(answer)
 }
 
 /// What of a ledger's error a caller is told; the rest goes to the log, once here.

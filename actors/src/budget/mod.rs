@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `actor` | the queue in front of the ledger: what waits goes together, under a deadline and a breaker |
+//! | `actor` | the queue in front of a ledger that is far away: what waits goes together, under a deadline and a breaker |
 //! | `messages` | what the actor is told |
 //! | `leases` | what this replica holds open, renewed while somebody holds it |
 //! | `pauses` | who was told to come back later |
@@ -97,6 +97,7 @@ pub trait Neighbours: Send + Sync + 'static {
 pub struct Budget {
     mailbox: Mailbox<BudgetActor>,
     ledger: Arc<dyn Ledger>,
+    neighbours: Arc<dyn Neighbours>,
     leases: Leases,
     pauses: Pauses,
     outage: Outage,
@@ -149,7 +150,7 @@ impl Budget {
         let (leases, state) = (Leases::default(), actor::Published::default());
         let post = Post {
             ledger: ledger.clone(),
-            neighbours,
+            neighbours: neighbours.clone(),
             leases: leases.clone(),
             state: state.clone(),
             clock: clock.clone(),
@@ -157,7 +158,7 @@ impl Budget {
         };
         let mailbox =
             Mailbox::start("budget", QUEUE, control, clock.clone(), move || BudgetActor::new(post.clone()));
-        Budget { mailbox, ledger, leases, pauses: Pauses::default(), outage, state, clock }
+        Budget { mailbox, ledger, neighbours, leases, pauses: Pauses::default(), outage, state, clock }
     }
 
     /// Rate limits and reservation together. The hold is renewed while it lives: it goes along with the
@@ -291,6 +292,9 @@ impl Budget {
     }
 
     async fn ask(&self, op: Op) -> Result<Answer, BudgetError> {
+        if self.ledger.gathers() && !self.mailbox.is_retired() {
+            return self.ask_itself(op).await;
+        }
         let deadline = self.clock.now() + DEADLINE;
         match self.mailbox.send(Question { op, deadline }, DEADLINE).await {
             Ok(answer) => answer,
@@ -298,5 +302,13 @@ impl Budget {
                 Err(BudgetError::Unavailable { retry_after: RETRY_AFTER })
             }
         }
+    }
+
+    /// Without the actor, whose queue, batches and breaker are for a store that is far away.
+    async fn ask_itself(&self, op: Op) -> Result<Answer, BudgetError> {
+        let team = op.team().clone();
+        let heard = tokio::time::timeout(DEADLINE, self.ledger.ask(vec![op])).await;
+        let said = heard.ok().and_then(|answers| answers.into_iter().next());
+        actor::said(&team, said, &*self.neighbours)
     }
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use gateway_core::ledger::{Found, ReservationId, Settle, Settled};
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 
 use super::{Budget, BudgetError, Hold};
 use crate::audit::Behind;
 
-/// Settles that travel together.
+/// Settles that travel together, and how far apart batches begin at least: nobody waits for them.
 const BATCH: usize = 256;
+const PACE: Duration = Duration::from_millis(1);
 /// Settles that wait here, and holds of what the cursor was left. Full: the cursor takes it, from the file.
 const MOST_WAITING: usize = 16_384;
 /// Numbers of settled records that the cursor need not send again. Full: it sends them, which changes nothing.
@@ -103,17 +105,20 @@ impl Settlements {
 
     /// Sends what waits, until it is dropped. Each settle once: a second try is the cursor's.
     pub async fn run(&self, budget: &Budget) {
+        let mut pace = tokio::time::interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let woken = self.0.more.notified();
+            if self.state().waiting.is_empty() {
+                woken.await;
+                continue;
+            }
+            pace.tick().await;
             let batch: Vec<Waiting> = {
                 let mut state = self.state();
                 let some = state.waiting.len().min(BATCH);
                 state.waiting.drain(..some).collect()
             };
-            if batch.is_empty() {
-                woken.await;
-                continue;
-            }
             // Sent together: the budget's actor makes one batch of them.
             let sent = batch.iter().map(|waiting| budget.settle(waiting.settle.clone()));
             let answers = futures_util::future::join_all(sent).await;

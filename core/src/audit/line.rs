@@ -14,18 +14,23 @@ pub const VERSION: u32 = 1;
 /// No line is longer: each of its fields is bounded.
 pub const LONGEST_LINE: usize = 128 << 10;
 
+/// Most lines are shorter.
+const USUAL_LINE: usize = 1 << 10;
+
 /// What a line holds behind number and link: `"type":"…",…}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Body(String);
+pub struct Body(Vec<u8>);
 
 impl Body {
     fn of(value: &impl Serialize) -> Body {
-        Body(serde_json::to_string(value).expect("records have string keys and finite numbers"))
+        let mut text = Vec::with_capacity(USUAL_LINE);
+        serde_json::to_writer(&mut text, value).expect("records have string keys and finite numbers");
+        Body(text)
     }
 
     /// All but the opening brace.
     pub(super) fn fields(&self) -> &[u8] {
-        &self.0.as_bytes()[1..]
+        &self.0[1..]
     }
 
     pub fn len(&self) -> usize {

@@ -70,6 +70,11 @@ pub trait Ledger: Send + Sync + 'static {
     /// Every team that has books.
     fn teams(&self) -> Pending<'_, Result<Vec<TeamId>, LedgerError>>;
 
+    /// Whether questions are best asked one by one, as they come: it is in this process, and gathers them itself.
+    fn gathers(&self) -> bool {
+        false
+    }
+
     /// Whether it can be asked, and what an operator should know.
     fn health(&self) -> Pending<'_, Result<Health, LedgerError>>;
 }

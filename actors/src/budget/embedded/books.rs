@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gateway_core::clock::Clock;
 use gateway_core::ids::TeamId;
-use gateway_core::ledger::{Answer, LedgerError, Op, StoreTime, Team, step};
+use gateway_core::ledger::{Answer, Health, LedgerError, Op, StoreTime, Team, step};
 
 use super::Ask;
 use super::disk::Disk;
@@ -14,21 +14,30 @@ pub(super) struct Books {
     teams: BTreeMap<TeamId, Team>,
     disk: Disk,
     clock: Arc<dyn Clock>,
+    /// Reservations that are open, of all teams.
+    open: u64,
     /// A commit failed: memory is ahead of the disk until it is read again.
     stale: bool,
+    /// No commit has succeeded since one failed.
+    failing: bool,
 }
 
 type Answers = Vec<Result<Answer, LedgerError>>;
 
 impl Books {
     pub(super) fn load(disk: Disk, clock: Arc<dyn Clock>) -> Result<Books, LedgerError> {
-        Ok(Books { teams: disk.load()?, disk, clock, stale: false })
+        let teams = disk.load()?;
+        Ok(Books { open: open(&teams), teams, disk, clock, stale: false, failing: false })
+    }
+
+    pub(super) fn open(&self) -> u64 {
+        self.open
     }
 
     /// Answers all of them after one commit; none of the questions, where that fails.
     pub(super) fn serve(&mut self, batch: Vec<Ask>) {
         let mut moved = BTreeSet::new();
-        let mut done = Vec::new();
+        let (mut done, mut looks) = (Vec::new(), Vec::new());
         let ready = self.refresh();
         for ask in batch {
             match ask {
@@ -41,6 +50,7 @@ impl Books {
                 }
                 // Who no longer waits needs no answer.
                 Ask::Teams(answer) => drop(answer.send(self.teams.keys().cloned().collect())),
+                Ask::Health(answer) => looks.push(answer),
             }
         }
         let written = self.write(&moved);
@@ -51,13 +61,28 @@ impl Books {
             };
             drop(answer.send(answers));
         }
+        for look in looks {
+            drop(look.send(self.health()));
+        }
+    }
+
+    fn health(&mut self) -> Result<Health, LedgerError> {
+        if self.failing {
+            self.refresh()?;
+            let tried = self.disk.try_write();
+            self.note(&tried);
+            tried?;
+        }
+        Ok(Health::default())
     }
 
     fn apply(&mut self, op: Op, moved: &mut BTreeSet<TeamId>) -> Result<Answer, LedgerError> {
         let op = op.checked()?;
         let now = StoreTime::from_unix(self.clock.unix());
         let team = self.teams.remove(op.team()).unwrap_or_default();
+        let others = self.open.saturating_sub(team.pace(None).open);
         let (team, answer) = step(team, &op, now);
+        self.open = others + team.pace(None).open;
         self.teams.insert(op.team().clone(), team);
         moved.insert(op.team().clone());
         Ok(answer)
@@ -75,19 +100,34 @@ impl Books {
             return Ok(());
         }
         let written = self.disk.write(&changed, &self.teams);
-        if let Err(error) = &written {
-            self.stale = true;
-            log::error!(error:%; "the ledger can't be written: its questions are refused until it can");
-        }
+        self.stale |= written.is_err();
+        self.note(&written);
         written
+    }
+
+    /// Said once, however many commits fail.
+    fn note(&mut self, written: &Result<(), LedgerError>) {
+        match written {
+            Err(error) if !self.failing => {
+                log::error!(error:%; "the ledger can't be written: its questions are refused until it can");
+            }
+            Ok(()) if self.failing => log::info!("the ledger can be written again"),
+            _ => {}
+        }
+        self.failing = written.is_err();
     }
 
     /// After a failed commit the disk is right, and memory is not.
     fn refresh(&mut self) -> Result<(), LedgerError> {
         if self.stale {
             self.teams = self.disk.load()?;
+            self.open = open(&self.teams);
             self.stale = false;
         }
         Ok(())
     }
+}
+
+fn open(teams: &BTreeMap<TeamId, Team>) -> u64 {
+    teams.values().map(|team| team.pace(None).open).sum()
 }

@@ -119,6 +119,11 @@ impl Disk {
         commit().map_err(|error| lost(place, &error))
     }
 
+    /// Writes what stands there already.
+    pub(super) fn try_write(&self) -> Result<(), LedgerError> {
+        self.connection.pragma_update(None, "user_version", VERSION).map_err(|error| self.lost(&error))
+    }
+
     fn lost(&self, error: &rusqlite::Error) -> LedgerError {
         lost(&self.place, error)
     }

@@ -1,6 +1,7 @@
 //! The ledger of a gateway that runs alone: the books in memory, moved by core's rule, and a durable
-//! copy in SQLite, all on one thread of its own. One transaction holds whatever was waiting; an answer
-//! is given after the commit, so that a kill of the process loses nothing that was answered.
+//! copy in SQLite, all on one thread of its own. One transaction holds whatever was waiting, and while much is going
+//! on that thread lets it wait for a moment; an answer is given after the commit, so that a kill of the process
+//! loses nothing that was answered.
 
 mod books;
 mod disk;
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use gateway_core::clock::Clock;
 use gateway_core::ids::TeamId;
@@ -24,8 +26,13 @@ use disk::Disk;
 
 const FILE: &str = "ledger.sqlite";
 const LOCK: &str = "ledger.lock";
-/// Batches that wait for the thread; full: the asker is told at once.
-const QUEUE: usize = 1_024;
+/// Questions that wait for the thread, more than all the requests that a gateway takes at once; full: the asker is
+/// told so.
+const QUEUE: usize = 16_384;
+/// While so many requests are open, a commit begins this long after the one before: it takes more of them along,
+/// and a commit costs more than what is in it.
+const MANY: u64 = 8;
+const PACE: Duration = Duration::from_micros(400);
 
 /// When a commit is on the disk itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +53,18 @@ pub struct EmbeddedLedger {
 enum Ask {
     Ops(Vec<Op>, oneshot::Sender<Vec<Result<Answer, LedgerError>>>),
     Teams(oneshot::Sender<Vec<TeamId>>),
+    Health(oneshot::Sender<Result<Health, LedgerError>>),
+}
+
+impl Ask {
+    /// Nobody waits for the answer any more.
+    fn is_over(&self) -> bool {
+        match self {
+            Ask::Ops(_, answer) => answer.is_closed(),
+            Ask::Teams(answer) => answer.is_closed(),
+            Ask::Health(answer) => answer.is_closed(),
+        }
+    }
 }
 
 impl EmbeddedLedger {
@@ -55,13 +74,24 @@ impl EmbeddedLedger {
     pub fn open(directory: &Path, sync: Sync, clock: Arc<dyn Clock>) -> Result<EmbeddedLedger, LedgerError> {
         let lock = lock(directory)?;
         let disk = Disk::open(&directory.join(FILE), sync)?;
-        let mut books = Books::load(disk, clock)?;
+        let mut books = Books::load(disk, clock.clone())?;
         let (asks, waiting) = mpsc::sync_channel::<Ask>(QUEUE);
         let work = move || {
             let _lock = lock;
+            let mut begun = clock.now();
             while let Ok(first) = waiting.recv() {
-                let batch = std::iter::once(first).chain(waiting.try_iter().take(QUEUE)).collect();
-                books.serve(batch);
+                if books.open() >= MANY {
+                    let rest = (begun + PACE).saturating_duration_since(clock.now());
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "the thread is its own, and nothing is waited for"
+                    )]
+                    std::thread::sleep(rest.min(PACE));
+                }
+                begun = clock.now();
+                let asks = std::iter::once(first).chain(waiting.try_iter().take(QUEUE));
+                // Who gave up waiting is not asked for: no herd after a disk that stood still.
+                books.serve(asks.filter(|ask| !ask.is_over()).collect());
             }
         };
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(work);
@@ -96,9 +126,13 @@ impl Ledger for EmbeddedLedger {
         Box::pin(self.put(Ask::Teams))
     }
 
-    /// Asks the thread for something small: it answers if it lives.
+    fn gathers(&self) -> bool {
+        true
+    }
+
+    /// Asks the thread, which answers if it lives; while nothing could be written, it tries to write.
     fn health(&self) -> Pending<'_, Result<Health, LedgerError>> {
-        Box::pin(async move { self.put(Ask::Teams).await.map(|_| Health::default()) })
+        Box::pin(async move { self.put(Ask::Health).await? })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use gateway_core::ledger::StoreTime;
+use gateway_core::ledger::{Health, StoreTime};
 use gateway_core::ledger::suite::{Step, Subject, conform, history, replay, seeds};
 use proptest::prelude::*;
 
@@ -198,7 +198,10 @@ fn a_disk_that_fails_loses_and_makes_no_money() {
     local.set_time(steps[0].at);
     let answers = block_on(local.ledger.ask(vec![steps[0].op.clone()]));
     assert!(matches!(answers.as_slice(), [Err(LedgerError::Unavailable { .. })]), "{answers:?}");
+    let looked = block_on(local.ledger.health());
+    assert!(matches!(looked, Err(LedgerError::Unavailable { .. })), "{looked:?}");
     blocker.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(block_on(local.ledger.health()), Ok(Health::default()), "it tried, and could write");
     assert_eq!(block_on(replay(&local, &steps)), Ok(()));
 }
 
