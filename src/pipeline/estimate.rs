@@ -83,7 +83,7 @@ pub async fn estimate(
     let candidates: Vec<Estimated> = plan
         .iter()
         .map(|candidate| {
-            let tier = tier.filter(|tier| candidate.route.price.lists(*tier));
+            let tier = candidate.route.tier(tier);
             let bound = bound(candidate, &prompt, tier);
             let likely = likely(&candidate.route, &bound, bytes, tier, &history);
             Estimated { route: Arc::clone(&candidate.route), bound, likely }

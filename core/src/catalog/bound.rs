@@ -171,8 +171,8 @@ pub fn bound(candidate: &Candidate, prompt: &Prompt, tier: Option<ServiceTier>) 
     let input = prompt.input(candidate);
     let output = candidate.output_bound.saturating_mul(prompt.choices.max(1));
     let (mut of_input, mut of_output) = (PicoUsdPerToken(0), PicoUsdPerToken(0));
-    // The provider may serve the standard tier instead of the one that was asked for.
-    let tiers = [Some(ServiceTier::Standard), tier];
+    // The provider may serve the standard tier instead of the one that was asked for, or its operator's choice.
+    let tiers = [Some(ServiceTier::Standard), tier, route.unasked(tier)];
     for tier in tiers.into_iter().flatten() {
         for rates in reachable(&route.price, input, tier) {
             of_input = of_input.max(prompt.dearest_input(&rates, route.kind));

@@ -86,6 +86,26 @@ fn what_nobody_reported_is_charged_as_seen_or_at_its_bound() {
 }
 
 #[test]
+fn a_cheaper_tier_is_charged_where_the_provider_says_that_it_served_it() {
+    use ServiceTier::{Flex, Priority, Standard};
+    // 1.25 and 10 USD per million tokens, half of it in flex, twice of it in priority.
+    for (case, asked, told, cost) in [
+        ("flex, and told so", Some(Flex), Some(Flex), 10 * 625 + 2 * 5_000),
+        ("flex, served as standard", Some(Flex), Some(Standard), 10 * 1_250 + 2 * 10_000),
+        ("flex, and not told", Some(Flex), None, 10 * 1_250 + 2 * 10_000),
+        ("priority, and not told", Some(Priority), None, 10 * 2_500 + 2 * 20_000),
+        ("priority, served as standard", Some(Priority), Some(Standard), 10 * 1_250 + 2 * 10_000),
+        ("nothing asked, nothing told", None, None, 10 * 1_250 + 2 * 10_000),
+        ("an operator's priority", None, Some(Priority), 10 * 2_500 + 2 * 20_000),
+    ] {
+        let attempt = UnderWay { tier: asked, ..attempt(ProviderKind::OpenAi, "gpt-5", false) };
+        let usage = Usage { service_tier: told, ..reported(10, 2) };
+        let charge = attempt.answered(&usage, 0);
+        assert_eq!((charge.cost.0, charge.estimate), (cost, false), "{case}");
+    }
+}
+
+#[test]
 fn a_bill_is_settled_once_for_all_attempts() {
     let fault = |class, status| Fault::new(class, status);
     for (case, faults, answered, want) in [

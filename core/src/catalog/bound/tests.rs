@@ -108,6 +108,42 @@ fn the_dearest_price_that_can_be_reached_is_taken() {
     assert_eq!(above.cost, NanoUsd(300_096 * 2_500 + 100 * 15_000), "above 200,000 tokens: 2.50 and 15");
 }
 
+/// What the caller wishes, what the route is asked for, and USD per million tokens of the answer that are held.
+#[test]
+fn a_tier_is_asked_for_where_its_price_is_known_and_the_dearest_that_may_be_billed_is_held() {
+    use ServiceTier::{Batch, Fast, Flex, Priority, Standard};
+    let (openai, azure) = (ProviderKind::OpenAi, ProviderKind::AzureOpenAi);
+    let (anthropic, gemini) = (ProviderKind::Anthropic, ProviderKind::Gemini);
+    for (kind, model, wish, asked, output) in [
+        (openai, "gpt-5", None, Some(Standard), 10),
+        (openai, "gpt-5", Some(Standard), Some(Standard), 10),
+        (openai, "gpt-5", Some(Flex), Some(Flex), 10),
+        (openai, "gpt-5", Some(Priority), Some(Priority), 20),
+        (openai, "gpt-5", Some(Batch), Some(Standard), 10),
+        (openai, "gpt-4o", Some(Flex), Some(Standard), 10),
+        (openai, "gpt-4", None, None, 60),
+        (azure, "gpt-5", None, None, 20),
+        (azure, "gpt-5", Some(Standard), None, 20),
+        (azure, "gpt-5", Some(Priority), Some(Priority), 20),
+        (azure, "gpt-4o", None, None, 10),
+        (anthropic, "claude-opus-4-8", None, None, 25),
+        (anthropic, "claude-opus-4-8", Some(Standard), Some(Standard), 25),
+        (anthropic, "claude-opus-4-8", Some(Fast), Some(Fast), 50),
+        (anthropic, "claude-opus-4-6", Some(Fast), None, 25),
+        (gemini, "gemini-2.5-pro", None, None, 10),
+        (gemini, "gemini-2.5-pro", Some(Standard), None, 10),
+        (gemini, "gemini-2.5-pro", Some(Flex), None, 10),
+        (gemini, "gemini-2.5-pro", Some(Priority), None, 10),
+    ] {
+        let case = format!("{model} at {kind:?}, {wish:?}");
+        let candidate = candidate(kind, model, 100);
+        let tier = candidate.route.tier(wish);
+        assert_eq!(tier, asked, "{case}");
+        let bound = bound(&candidate, &Prompt::of(&asking(vec![text(TEXT)])), tier);
+        assert_eq!(bound.cost.0 - bound.input_cost.0, 100 * output * 1_000, "{case}");
+    }
+}
+
 #[test]
 fn who_thinks_unseen() {
     let asked = asking(vec![text(TEXT)]);
