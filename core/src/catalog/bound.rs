@@ -72,7 +72,10 @@ impl Prompt {
     /// Of the conversation as it will be sent, after redaction.
     pub fn of(conversation: &Conversation) -> Prompt {
         let mut prompt = Prompt {
-            tokens: conversation.text_bytes().saturating_add(PER_MESSAGE),
+            tokens: conversation
+                .text_bytes()
+                .saturating_add(conversation.signed_bytes())
+                .saturating_add(PER_MESSAGE),
             choices: u64::from(conversation.sampling.choices.unwrap_or(1)),
             thinks: !matches!(conversation.reasoning, None | Some(Reasoning::Off)),
             windows: 1,

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::{Catalog, Place, cost};
-use crate::conversation::{Role, Sampling, Text, Tool, Turn};
+use crate::conversation::{Arguments, RawJson, Role, Sampling, Text, Thinking, Tool, ToolCall, Turn};
 use crate::embedding::{Inputs, Tokens};
 use crate::ids::{ModelName, UpstreamName};
 use crate::routing::Route;
@@ -50,6 +50,26 @@ fn media(source: Source) -> Media {
     Media { source, name: None, detail: None }
 }
 
+fn thinking(text: &str, signature: Option<&str>, redacted: Option<&str>) -> Content {
+    Content::Thinking(Thinking {
+        origin: ProviderKind::Anthropic,
+        text: Text::new(text),
+        signature: signature.map(Text::new),
+        redacted: redacted.map(Text::new),
+    })
+}
+
+/// Of a tool with four letters, without arguments.
+fn call(signature: Option<&str>) -> Content {
+    let arguments = Arguments::Object(RawJson::new(Bytes::from_static(b"{}")));
+    Content::ToolCall(ToolCall {
+        id: None,
+        name: Text::new("time"),
+        arguments,
+        signature: signature.map(Text::new),
+    })
+}
+
 fn base64(bytes: usize) -> Source {
     Source::Base64 { media_type: "any/kind".to_owned(), data: Bytes::from(vec![b'A'; bytes]) }
 }
@@ -69,6 +89,11 @@ fn each_kind_of_content_counts() {
         ("audio", Content::Audio(media(base64(1_600))), around + 101),
         ("a plain document", Content::Document(media(Source::Plain(Text::new(TEXT)))), around + 47),
         ("a PDF", Content::Document(media(base64(400))), window),
+        ("thinking, by its signature", thinking("", Some(&"s".repeat(4_000)), None), around + 4_000),
+        ("thinking that is shown", thinking(TEXT, Some("sig"), None), around + 47 + 3),
+        ("thinking that is encrypted", thinking("", None, Some(&"r".repeat(4_000))), around + 4_000),
+        ("a signed call", call(Some(&"s".repeat(4_000))), around + 4 + 2 + 4_000),
+        ("a call", call(None), around + 4 + 2),
         ("a document by address", Content::Document(media(url())), window),
         ("more than the window", text(&"x".repeat(2_000_000)), window),
     ] {
@@ -165,7 +190,7 @@ fn documented_usages_are_within_their_bounds() {
     let weather = Tool {
         name: Text::new("get_weather"),
         description: Some(Text::new("Get the current weather in a given location")),
-        parameters: Some(crate::conversation::RawJson::new(Bytes::from_static(
+        parameters: Some(RawJson::new(Bytes::from_static(
             br#"{"type":"object","properties":{"location":{"type":"string","description":"The city and state, e.g. San Francisco, CA"}},"required":["location"]}"#,
         ))),
         strict: None,
