@@ -183,6 +183,38 @@ fn who_thinks_unseen() {
     }
 }
 
+#[test]
+fn a_picture_is_the_dearest_that_its_model_may_make_of_it() {
+    let openai = ProviderKind::OpenAi;
+    let around = PER_MESSAGE + PER_MESSAGE + PER_PART;
+    for (kind, model, detail, want) in [
+        (openai, "gpt-5.4", None, IMAGE_UNSCALED),
+        (openai, "gpt-5.4", Some("auto"), IMAGE_UNSCALED),
+        (openai, "gpt-5.4", Some("original"), IMAGE_UNSCALED),
+        (openai, "gpt-5.4", Some("high"), IMAGE),
+        (openai, "gpt-5.4", Some("low"), IMAGE),
+        (ProviderKind::AzureOpenAi, "gpt-5.4", Some("original"), IMAGE_UNSCALED),
+        (openai, "gpt-4o", None, IMAGE),
+        (openai, "gpt-4o-mini", Some("high"), IMAGE_OF_4O_MINI),
+        (ProviderKind::Anthropic, "claude-opus-4-6", None, IMAGE),
+        (ProviderKind::Gemini, "gemini-2.5-pro", None, IMAGE),
+    ] {
+        let image = Media { detail: detail.map(Text::new), ..media(base64(400)) };
+        let asked = asking(vec![text(TEXT), Content::Image(image)]);
+        let bound = bound(&candidate(kind, model, 9), &Prompt::of(&asked), None);
+        let texts = TEXT.len() as u64 + around + PER_MESSAGE + PER_PART;
+        assert_eq!(bound.input, texts + want, "{model}, {detail:?}");
+    }
+    // As a router of others' models calls it.
+    let mut route = Route::clone(&candidate(openai, "gpt-4o-mini", 9).route);
+    route.kind = ProviderKind::OpenAiCompatible;
+    route.model = ModelName::new("openai/gpt-4o-mini");
+    let candidate =
+        Candidate { upstream: 0, route: Arc::new(route), output_bound: 9, output_was_bounded: false };
+    let bound = bound(&candidate, &Prompt::of(&asking(vec![Content::Image(media(url()))])), None);
+    assert_eq!(bound.input, around + IMAGE_OF_4O_MINI);
+}
+
 /// Prompts like the examples of the vendors' documents, and the usage that is told there: the bound holds, and
 /// its cost with it.
 #[test]
