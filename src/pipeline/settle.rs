@@ -259,7 +259,7 @@ impl UnderWay {
 
     /// As reported, else as much of it as we can see, at its bound.
     fn answered(&self, reported: &Usage, received: u64) -> Charge {
-        if reported.is_reported() {
+        if reported.is_reported() && self.counts_the_prompt(reported) {
             let cost = self.cost(reported);
             return Charge { reported: *reported, usage: *reported, cost, estimate: false };
         }
@@ -282,9 +282,15 @@ impl UnderWay {
         if self.bound.thinks_unseen { self.bound.output } else { self.bound.output.min(received) }
     }
 
+    /// A counter of zero is a provisional one, or that of a server which does not count: no prompt has no tokens, but
+    /// where none is billed.
+    fn counts_the_prompt(&self, reported: &Usage) -> bool {
+        reported.input.is_some() && (reported.prompt_total() > 0 || self.bound.input == 0)
+    }
+
     fn estimated(&self, reported: &Usage, output: u64) -> Charge {
         let usage = Usage { output: Some(output), ..*reported };
-        if reported.input.is_some() {
+        if self.counts_the_prompt(reported) {
             return Charge { reported: *reported, usage, cost: self.cost(&usage), estimate: true };
         }
         // Nobody told how much of the prompt was written to a cache: the dearest, as it was reserved.

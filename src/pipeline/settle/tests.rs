@@ -71,6 +71,8 @@ fn settled(bill: &mut Bill, outcome: Outcome) -> Option<Settle> {
 #[test]
 fn what_nobody_reported_is_charged_as_seen_or_at_its_bound() {
     let input_only = Usage { input: Some(10), ..Usage::NONE };
+    let cached = Usage { cache_read: Some(10), ..reported(0, 2) };
+    let free = UnderWay { bound: Bound::default(), ..gpt(false) };
     let thinker = || attempt(ProviderKind::Gemini, "gemini-2.5-pro", true);
     for (case, charge, cost, estimate) in [
         ("reported", gpt(false).answered(&reported(10, 2), 0), 10 * 2_500 + 2 * 10_000, false),
@@ -78,6 +80,15 @@ fn what_nobody_reported_is_charged_as_seen_or_at_its_bound() {
         ("broken, no usage", gpt(true).broken(&Usage::NONE, 5), 105 * 2_500 + 5 * 10_000, true),
         ("broken, usage so far", gpt(true).broken(&reported(10, 1), 5), 10 * 2_500 + 5 * 10_000, true),
         ("broken, input told", gpt(true).broken(&input_only, 0), 10 * 2_500, true),
+        (
+            "whole, a prompt of nothing",
+            gpt(false).answered(&reported(0, 2), 5),
+            105 * 2_500 + 2 * 10_000,
+            true,
+        ),
+        ("broken, provisional zeros", gpt(true).broken(&reported(0, 0), 5), 105 * 2_500 + 5 * 10_000, true),
+        ("all of it from a cache", gpt(false).answered(&cached, 5), 10 * 1_250 + 2 * 10_000, false),
+        ("nothing is billed", free.answered(&reported(0, 0), 0), 0, false),
         ("in one piece, lost", gpt(false).broken(&Usage::NONE, 0), BOUND, true),
         ("it thinks unseen", thinker().broken(&Usage::NONE, 5), 105 * 1_250 + 100 * 10_000, true),
     ] {
