@@ -14,7 +14,7 @@ mod machine;
 pub(crate) use books::key_store;
 pub(crate) use machine::{SystemClock, SystemDice};
 
-use crate::budget::House;
+use crate::budget::{House, Untold};
 use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream};
 use crate::http::events::Listeners;
@@ -182,6 +182,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         metrics: Arc::clone(&metrics),
         alerts: alerts.clone(),
         clock: Arc::clone(&clock),
+        untold: Untold::default(),
     };
     let books = Arbiter::new();
     let budget = books::start_budget(ledger, house, &config, [&control, &books], (&clock, &dice))?;
