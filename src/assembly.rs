@@ -14,7 +14,7 @@ mod machine;
 pub(crate) use books::key_store;
 pub(crate) use machine::{SystemClock, SystemDice};
 
-use crate::budget::House;
+use crate::budget::{House, Untold};
 use crate::config::{self, BudgetStore, Config, Engines};
 use crate::gateway::{Analyzer, Gateway, Inspector, Shutdown, Upstream};
 use crate::http::events::Listeners;
@@ -60,6 +60,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 /// After the grace: for connections to close, then for exchanges to end, then for each actor to hear it all.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -67,8 +68,11 @@ const CLOSING: Duration = Duration::from_secs(5);
 const RECORD: Duration = Duration::from_secs(5);
 /// A file grows beyond its limit (signal(7); the number on every system that this runs on).
 const SIGXFSZ: i32 = 25;
-/// Records that may be queued beside those of open exchanges.
+/// Records that may be queued beside those of open exchanges …
 const SPARE_RECORDS: usize = 1_024;
+/// … and of them those of requests that got no slot. The rest is the house's own: administrators' acts, and what
+/// nobody ended.
+const REFUSALS: usize = 768;
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +182,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         metrics: Arc::clone(&metrics),
         alerts: alerts.clone(),
         clock: Arc::clone(&clock),
+        untold: Untold::default(),
     };
     let books = Arbiter::new();
     let budget = books::start_budget(ledger, house, &config, [&control, &books], (&clock, &dice))?;
@@ -194,6 +199,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         upstreams,
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
+        refusals: Arc::new(Semaphore::new(REFUSALS)),
         shutdown: Arc::new(Shutdown::default()),
         listeners: Listeners::default(),
         started: clock.unix(),

@@ -1,6 +1,8 @@
 //! What the budgets need of the rest of the house, and what they are told by it: limits, alerts, records of
 //! what nobody ended.
 
+mod untold;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use gateway_core::clock::Clock;
 use gateway_core::ids::TeamId;
 use gateway_core::ledger::{Alert, Interrupted, Limits, Pending, Rates, ReservationId, Window};
 
+pub use untold::Untold;
+
 /// The rest of the house, as the budgets see it.
 pub struct House {
     pub budgets: Budgets,
@@ -26,6 +30,8 @@ pub struct House {
     /// Where thresholds are told, if anywhere.
     pub alerts: Option<Alerts>,
     pub clock: Arc<dyn Clock>,
+    /// What was handed in for requests that nobody ended.
+    pub untold: Untold,
 }
 
 impl Neighbours for House {
@@ -60,8 +66,9 @@ impl Neighbours for House {
             // What its own record will settle is handed out again until it has.
             let gone = gone.iter().filter(|one| !self.settlements.knows(one.id));
             let records = gone.map(|one| async move {
-                match self.audit.record(interrupted(team, one, &self.replica)).await {
-                    Ok(_) => Some(one.id),
+                let record = || interrupted(team, one, &self.replica);
+                match self.untold.record(&self.audit, one.id, record).await {
+                    Ok(()) => Some(one.id),
                     Err(error) => {
                         log::warn!(request_id:% = one.id.uuid(), error:%; "an interrupted request is not recorded yet");
                         None
@@ -75,8 +82,8 @@ impl Neighbours for House {
     fn unclosed<'a>(&'a self, gone: &'a Unclosed) -> Pending<'a, io::Result<()>> {
         Box::pin(async move {
             log::warn!(request_id:% = gone.id.uuid(), team:% = gone.team; "served without the budget store, and not ended: charged at its bound");
-            let written = self.audit.record(unclosed(gone, &self.replica)).await;
-            written.map(drop).map_err(io::Error::other)
+            let record = || unclosed(gone, &self.replica);
+            self.untold.record(&self.audit, gone.id, record).await.map_err(io::Error::other)
         })
     }
 

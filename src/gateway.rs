@@ -24,7 +24,7 @@ use gateway_wire::Outbound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// One per process.
 pub struct Gateway {
@@ -39,6 +39,8 @@ pub struct Gateway {
     pub upstreams: Vec<Upstream>,
     pub inspector: Inspector,
     pub slots: Arc<Slots>,
+    /// Places among the records for requests that got no slot.
+    pub refusals: Arc<Semaphore>,
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,

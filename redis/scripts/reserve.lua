@@ -27,7 +27,8 @@ else
   list = windows(now)
   for _, a in ipairs(list) do
     local most = (a.kind == 'day' and daily or (a.kind == 'month' and monthly)) or MOST
-    if bound > most - a.spent - a.reserved then
+    -- A limit of zero blocks what costs nothing, too.
+    if most == 0 or bound > most - a.spent - a.reserved then
       return refuse({ 'refused', a.kind, a.number, most, a.spent, a.reserved, bound, ends(a) })
     end
   end

@@ -88,7 +88,7 @@ metrics! {
     UNAUTHENTICATED = "gateway_unauthenticated_requests", Counter, "requests", [],
         "Requests without a valid key; they leave no audit record.";
     UNRECORDED = "gateway_unrecorded_requests", Counter, "requests", [],
-        "Requests refused because the audit trail could not be written.";
+        "Requests refused, and not recorded: the audit trail could not be written, or not in time.";
     ADMIN_ACTIONS = "gateway_admin_actions", Counter, "actions", ["action", "status"],
         "What administrators did, refused acts too.";
     DURATION = "gateway_request_duration_seconds", Histogram, "seconds", ["endpoint", "stream"],

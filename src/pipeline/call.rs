@@ -211,15 +211,18 @@ impl Calling {
         UnderWay { route, tier: self.tier(index), bound, stream: self.stream }
     }
 
-    /// The caller's tier where this candidate has a price for it: else its cost would not be known.
     fn tier(&self, index: usize) -> Option<ServiceTier> {
-        let price = &self.plan[index].route.price;
-        self.asked_tier.filter(|tier| *tier == ServiceTier::Standard || price.lists(*tier))
+        self.plan[index].route.tier(self.asked_tier)
     }
 
     fn choose_tier(&mut self, index: usize) {
         let chosen = self.tier(index);
-        if chosen != self.asked_tier && !self.dropped.iter().any(|known| known == "service_tier") {
+        let is_lost = match self.asked_tier {
+            // The standard one goes without saying, unless an operator may have chosen another.
+            Some(ServiceTier::Standard) => self.plan[index].route.unasked(chosen).is_some(),
+            asked => asked.is_some() && chosen != asked,
+        };
+        if is_lost && !self.dropped.iter().any(|known| known == "service_tier") {
             self.dropped.push(Cow::Borrowed("service_tier"));
         }
         self.work.set_tier(chosen);

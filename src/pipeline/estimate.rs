@@ -83,7 +83,7 @@ pub async fn estimate(
     let candidates: Vec<Estimated> = plan
         .iter()
         .map(|candidate| {
-            let tier = tier.filter(|tier| candidate.route.price.lists(*tier));
+            let tier = candidate.route.tier(tier);
             let bound = bound(candidate, &prompt, tier);
             let likely = likely(&candidate.route, &bound, bytes, tier, &history);
             Estimated { route: Arc::clone(&candidate.route), bound, likely }
@@ -146,7 +146,9 @@ fn refusals(status: &Status, bound: &Bound) -> Vec<Refusal> {
 fn over(window: Window, balance: &Balance, need: NanoUsd) -> Option<Refused> {
     let Limit::AtMost(left) = balance.remaining() else { return None };
     let Balance { limit, spent, reserved, resets_at } = *balance;
-    (need > left).then_some(Refused { window, limit: limit.amount(), spent, reserved, need, resets_at })
+    let limit = limit.amount();
+    let refused = Refused { window, limit, spent, reserved, need, resets_at };
+    (limit == NanoUsd::ZERO || need > left).then_some(refused)
 }
 
 #[cfg(test)]
@@ -190,5 +192,8 @@ mod tests {
             Refusal::TokensPerMinute(Scope::Key),
         ];
         assert_eq!(told[1..], rest);
+        let blocked = Status { day: balance(usd(0), 0, 0), ..open.clone() };
+        let told = refusals(&blocked, &Bound::default());
+        assert!(matches!(told[..], [Refusal::Budget(_)]), "zero blocks what costs nothing, too: {told:?}");
     }
 }

@@ -67,8 +67,12 @@ use gateway_wire::{Asked, Inbound, Opening, Whole};
 use inspect::Inspected;
 use settle::Consumed;
 use std::sync::Arc;
+use std::time::Duration;
 use trace::TraceParent;
 use work::Wanted;
+
+/// How long a refusal waits for a place among the records: it is over as soon as the disk takes those before it.
+const REFUSAL: Duration = Duration::from_millis(250);
 
 /// A caller's dialect: its codec, and what it allows the plan.
 #[derive(Clone, Copy)]
@@ -164,7 +168,7 @@ async fn prepared(
 async fn begin(gateway: &Gateway, id: &str, request: &HttpRequest) -> Result<Exchange, Failure> {
     let principal = known(gateway, request.headers())?;
     let may = principal.scopes.allow(Scopes::INFER);
-    let mut exchange = open(gateway, id, principal, request)?;
+    let mut exchange = open(gateway, id, principal, request).await?;
     exchange.trace = TraceParent::of(request.headers());
     if !may {
         return Err(ended(exchange, Failure::Forbidden).await);
@@ -197,7 +201,7 @@ fn known(gateway: &Gateway, headers: &HeaderMap) -> Result<Principal, Failure> {
 }
 
 /// A request that gets no slot is recorded all the same.
-fn open(
+async fn open(
     gateway: &Gateway,
     id: &str,
     principal: Principal,
@@ -213,9 +217,22 @@ fn open(
     };
     if let Some(mut record) = record {
         record::refused(&mut record, &failure);
-        gateway.audit.record_detached(Record::Request(record), ());
+        record_refusal(gateway, Record::Request(record)).await;
     }
     Err(failure)
+}
+
+/// It has places of its own in the queue: who was never served takes none from those whose answers are to be paid.
+async fn record_refusal(gateway: &Gateway, record: Record) {
+    let places = Arc::clone(&gateway.refusals);
+    let place = match gateway.audit.accepting() {
+        Ok(()) => tokio::time::timeout(REFUSAL, places.acquire_owned()).await.ok().and_then(Result::ok),
+        Err(_) => None,
+    };
+    match place {
+        Some(place) => gateway.audit.record_detached(record, Arc::new(place)),
+        None => gateway.metrics.unrecorded(),
+    }
 }
 
 fn decode(

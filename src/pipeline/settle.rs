@@ -259,7 +259,7 @@ impl UnderWay {
 
     /// As reported, else as much of it as we can see, at its bound.
     fn answered(&self, reported: &Usage, received: u64) -> Charge {
-        if reported.is_reported() {
+        if reported.is_reported() && self.counts_the_prompt(reported) {
             let cost = self.cost(reported);
             return Charge { reported: *reported, usage: *reported, cost, estimate: false };
         }
@@ -282,22 +282,35 @@ impl UnderWay {
         if self.bound.thinks_unseen { self.bound.output } else { self.bound.output.min(received) }
     }
 
+    /// A counter of zero is a provisional one, or that of a server which does not count: no prompt has no tokens, but
+    /// where none is billed.
+    fn counts_the_prompt(&self, reported: &Usage) -> bool {
+        reported.input.is_some() && (reported.prompt_total() > 0 || self.bound.input == 0)
+    }
+
     fn estimated(&self, reported: &Usage, output: u64) -> Charge {
         let usage = Usage { output: Some(output), ..*reported };
-        if reported.input.is_some() {
+        if self.counts_the_prompt(reported) {
             return Charge { reported: *reported, usage, cost: self.cost(&usage), estimate: true };
         }
         // Nobody told how much of the prompt was written to a cache: the dearest, as it was reserved.
-        let usage = Usage { input: Some(self.bound.input), output: Some(output), ..Usage::NONE };
+        let service_tier = reported.service_tier;
+        let usage =
+            Usage { input: Some(self.bound.input), output: Some(output), service_tier, ..Usage::NONE };
         let prompt = Usage { output: Some(0), ..usage };
         let of_output = NanoUsd(self.cost(&usage).0.saturating_sub(self.cost(&prompt).0));
         let cost = self.bound.input_cost.saturating_add(of_output);
         Charge { reported: *reported, usage, cost, estimate: true }
     }
 
+    /// In the tier that the provider says it served; where it says none, in the dearer of the two that it may have.
     fn cost(&self, usage: &Usage) -> NanoUsd {
-        let tier = usage.service_tier.or(self.tier).unwrap_or(ServiceTier::Standard);
-        cost(&self.route.price, usage, tier)
+        let served_as = |tier| cost(&self.route.price, usage, tier);
+        let asked = self.tier.unwrap_or(ServiceTier::Standard);
+        match usage.service_tier {
+            Some(told) => served_as(told),
+            None => served_as(ServiceTier::Standard).max(served_as(asked)),
+        }
     }
 }
 

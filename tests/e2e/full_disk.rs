@@ -2,10 +2,11 @@
 //! Budgets are on Redis here, so that the trail is the only file that wants to.
 
 use crate::audit::State;
-use crate::client::{Delivery, Dialect, Reply};
+use crate::client::{Delivery, Dialect, Reading, Reply};
 use crate::gateway::{Gateway, eventually};
 use crate::shared_budgets::Redis;
-use gateway_simulator::Provider;
+use gateway_simulator::{Failure, Point, Provider, Rule};
+use reqwest::Method;
 use std::process::Command;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -72,6 +73,36 @@ async fn a_full_disk_has_requests_refused_before_anything_is_spent() {
     .await;
     assert!(gateway.stop().await.status.success());
     assert_recorded(&state, &answered);
+}
+
+/// More of them than the records beside those of open requests that may wait: 1,024.
+#[tokio::test]
+async fn who_is_turned_away_takes_no_place_from_the_record_of_an_answer() {
+    let (state, redis) = (State::new(), Redis::start().await);
+    let setup = state.setup().env("REDIS_URL", redis.url()).env("GATEWAY_MAX_IN_FLIGHT", 4);
+    let gateway = setup.start().await;
+    gateway.faults().set(Rule::new(Failure::Stall(Point::AfterContent)));
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let body = Dialect::OpenAi.ask("gpt-4o", "words: 40", Delivery::Stream);
+        open.push(Reading::open(gateway.request(Method::POST, Dialect::OpenAi.path()).json(&body)).await);
+    }
+    let billed: Vec<String> = open.iter().map(|reading| reading.header("x-request-id").to_owned()).collect();
+    fill(&state, &gateway);
+    for _ in 0..1_100 {
+        let reply = ask(&gateway, Delivery::Json).await;
+        assert_eq!(reply.status, 503, "{}", reply.text());
+        assert_eq!(Dialect::OpenAi.code(&reply.json()), "overloaded");
+    }
+    gateway.until_logged("the audit trail can't be written").await;
+    drop(open);
+    eventually("the four are over", async || gateway.seen(Provider::OpenAi).in_flight == 0).await;
+    limit_files(&gateway, "unlimited");
+    gateway.until_logged("the audit trail is written again").await;
+    gateway.faults().clear();
+    eventually("their slots are free", async || ask(&gateway, Delivery::Json).await.status == 200).await;
+    assert!(gateway.stop().await.status.success());
+    assert_recorded(&state, &billed);
 }
 
 #[tokio::test]

@@ -242,21 +242,46 @@ async fn a_candidate_that_cannot_is_none_and_the_last_one_names_the_field() {
 
 #[tokio::test]
 async fn a_tier_without_a_price_is_not_asked_for() {
-    for (tier, dropped) in [("priority", ""), ("flex", "service_tier"), ("auto", "")] {
+    // The last column: a project's own setting may be dearer, so that OpenAI is asked for what was reserved.
+    for (model, tier, dropped, asked) in [
+        ("openai/gpt-4o", "priority", "", Some("priority")),
+        ("openai/gpt-4o", "flex", "service_tier", Some("default")),
+        ("openai/gpt-4o", "default", "", Some("default")),
+        ("openai/gpt-4o", "auto", "", Some("default")),
+        ("openai/gpt-4", "auto", "", None),
+        ("azure_openai/gpt-4o", "default", "", None),
+        ("gemini/gemini-2.5-pro", "flex", "service_tier", None),
+        ("gemini/gemini-2.5-pro", "auto", "", None),
+    ] {
         let gateway = Gateway::start().await;
-        let body = json!({"model": "openai/gpt-4o", "service_tier": tier, "messages": [{"role": "user", "content": "say: hi"}]});
+        let body = json!({"model": model, "service_tier": tier, "messages": [{"role": "user", "content": "say: hi"}]});
         let reply = ask(&gateway, Dialect::OpenAi, Delivery::Json, body).await;
         assert_eq!(
             (reply.status, reply.header("x-gateway-dropped-params")),
             (200, dropped),
-            "{tier}: {}",
+            "{model}, {tier}: {}",
             reply.text()
         );
         let sent = gateway.faults().requests().pop().expect("one request").body;
         let sent: Value = serde_json::from_str(&sent).expect("JSON");
-        let asked = sent["service_tier"].as_str().filter(|tier| !matches!(*tier, "auto" | "default"));
-        assert_eq!(asked, Some(tier).filter(|_| tier == "priority"), "{sent}");
+        assert_eq!(sent["service_tier"].as_str(), asked, "{model}, {tier}: {sent}");
     }
+}
+
+#[tokio::test]
+async fn a_tier_that_was_not_asked_of_the_provider_makes_nothing_cheaper() {
+    let gateway = Gateway::start().await;
+    let mut told = Vec::new();
+    for tier in ["auto", "flex"] {
+        let body = json!({"model": "gemini/gemini-2.5-pro", "service_tier": tier, "max_tokens": 100,
+            "messages": [{"role": "user", "content": "say: as much as ever"}]});
+        let estimate = gateway.request(Method::POST, "/v1/estimate").json(&body);
+        let bound = Reply::of(estimate).await.json()["bound_usd"].clone();
+        let reply = ask(&gateway, Dialect::OpenAi, Delivery::Json, body).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        told.push((reply.header("x-gateway-cost-usd").to_owned(), bound));
+    }
+    assert_eq!(told[0], told[1], "flex is half the price, and Gemini was not asked for it");
 }
 
 #[tokio::test]

@@ -96,12 +96,14 @@ impl Allowance {
         unix: Duration,
     ) -> Result<(), AllowanceError> {
         let day = StoreTime::from_unix(unix).day();
-        let allowed = NanoUsd(limits.daily.amount().0 / PART);
+        // A limit of zero blocks what costs nothing, too.
+        let is_blocked = [limits.daily, limits.monthly].iter().any(|limit| limit.amount() == NanoUsd::ZERO);
+        let allowed = if is_blocked { NanoUsd::ZERO } else { NanoUsd(limits.daily.amount().0 / PART) };
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let before = books.taken.get(&id).filter(|taken| taken.day == day).map_or(0, |taken| taken.amount.0);
         let used = books.used.get(&(team.clone(), day)).copied().unwrap_or_default();
         let used = NanoUsd(used.0.saturating_sub(before));
-        if total < NanoUsd::ZERO || used.saturating_add(total) > allowed {
+        if is_blocked || total < NanoUsd::ZERO || used.saturating_add(total) > allowed {
             return Err(AllowanceError::Spent { allowed });
         }
         let taken = Taken { team: team.clone(), day, amount: total, closed: false };

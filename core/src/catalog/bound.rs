@@ -10,11 +10,11 @@
 )]
 
 use super::{Ability, Price, Rates, ServiceTier};
-use crate::conversation::{CacheTtl, Content, Conversation, Media, Output, Part, Reasoning, Source};
+use crate::conversation::{CacheTtl, Content, Conversation, Media, Output, Part, Reasoning, Source, Text};
 use crate::embedding::Embedding;
 use crate::ids::ProviderKind;
 use crate::money::{NanoUsd, PicoUsdPerToken};
-use crate::routing::Candidate;
+use crate::routing::{Candidate, Route};
 
 /// Tokens around a message: its role and the marks between. OpenAI's cookbook counts 3, and 3 for the answer.
 const PER_MESSAGE: u64 = 16;
@@ -29,6 +29,9 @@ const PROMPT_OF_THE_PROVIDER: u64 = 1_024;
 /// The dearest picture that the vendors' formulas allow: Anthropic 4,784, OpenAI's patches 3,779, Gemini's
 /// tiles 7,740 for one that is ten times as wide as high.
 const IMAGE: u64 = 8_192;
+/// The same where OpenAI does not scale it down first (`detail` is `original`, which newer models take for `auto`,
+/// too): 10,000 patches, at 1.62 tokens each.
+const IMAGE_UNSCALED: u64 = 16_384;
 /// `gpt-4o-mini`: 2,833 and 5,667 for each of at most eight tiles.
 const IMAGE_OF_4O_MINI: u64 = 48_169;
 /// Speech at 750 bytes a second is hardly one; Gemini counts 32 tokens a second.
@@ -42,6 +45,8 @@ pub struct Prompt {
     /// Text and everything around it, in tokens at most.
     tokens: u64,
     images: u64,
+    /// Of them, those that a provider may take in their full size.
+    unscaled: u64,
     audio: u64,
     /// A PDF, or something that the provider fetches: its tokens can't be told.
     unseen: bool,
@@ -72,7 +77,10 @@ impl Prompt {
     /// Of the conversation as it will be sent, after redaction.
     pub fn of(conversation: &Conversation) -> Prompt {
         let mut prompt = Prompt {
-            tokens: conversation.text_bytes().saturating_add(PER_MESSAGE),
+            tokens: conversation
+                .text_bytes()
+                .saturating_add(conversation.signed_bytes())
+                .saturating_add(PER_MESSAGE),
             choices: u64::from(conversation.sampling.choices.unwrap_or(1)),
             thinks: !matches!(conversation.reasoning, None | Some(Reasoning::Off)),
             windows: 1,
@@ -115,11 +123,19 @@ impl Prompt {
         self.add(PER_PART);
         self.cached(part.cache);
         match &part.content {
-            Content::Image(_) => self.images += 1,
+            Content::Image(media) => self.image(media),
             Content::Document(media) => self.unseen |= !matches!(media.source, Source::Plain(_)),
             Content::Audio(media) => self.audio(media),
             Content::ToolResult(result) => result.content.iter().for_each(|part| self.part(part)),
             Content::Text(_) | Content::Refusal(_) | Content::ToolCall(_) | Content::Thinking(_) => {}
+        }
+    }
+
+    fn image(&mut self, media: &Media) {
+        self.images += 1;
+        let detail = media.detail.as_ref().map(Text::decoded);
+        if !matches!(detail.as_deref(), Some("low" | "high")) {
+            self.unscaled += 1;
         }
     }
 
@@ -142,10 +158,23 @@ impl Prompt {
         if self.unseen {
             return window.unwrap_or(WIDEST_WINDOW);
         }
-        let mini = candidate.route.model.as_str().starts_with("gpt-4o-mini");
-        let image = if mini { IMAGE_OF_4O_MINI } else { IMAGE };
-        let tokens = self.tokens.saturating_add(self.images.saturating_mul(image)).saturating_add(self.audio);
+        let tokens = self.tokens.saturating_add(self.images(&candidate.route)).saturating_add(self.audio);
         window.map_or(tokens, |window| tokens.min(window.saturating_mul(self.windows)))
+    }
+
+    fn images(&self, route: &Route) -> u64 {
+        // A router's name for it begins with the vendor's: `openai/gpt-4o-mini`.
+        let model = route.model.as_str().rsplit('/').next().unwrap_or_default();
+        let is_of_openai = !matches!(route.kind, ProviderKind::Anthropic | ProviderKind::Gemini);
+        let (scaled, unscaled) = match model {
+            mini if mini.starts_with("gpt-4o-mini") => (IMAGE_OF_4O_MINI, IMAGE_OF_4O_MINI),
+            // Older than images in their full size.
+            old if old.starts_with("gpt-4") => (IMAGE, IMAGE),
+            _ if is_of_openai => (IMAGE, IMAGE_UNSCALED),
+            _ => (IMAGE, IMAGE),
+        };
+        let small = self.images.saturating_sub(self.unscaled);
+        small.saturating_mul(scaled).saturating_add(self.unscaled.saturating_mul(unscaled))
     }
 
     /// The dearest that a token of the prompt can be.
@@ -171,8 +200,8 @@ pub fn bound(candidate: &Candidate, prompt: &Prompt, tier: Option<ServiceTier>) 
     let input = prompt.input(candidate);
     let output = candidate.output_bound.saturating_mul(prompt.choices.max(1));
     let (mut of_input, mut of_output) = (PicoUsdPerToken(0), PicoUsdPerToken(0));
-    // The provider may serve the standard tier instead of the one that was asked for.
-    let tiers = [Some(ServiceTier::Standard), tier];
+    // The provider may serve the standard tier instead of the one that was asked for, or its operator's choice.
+    let tiers = [Some(ServiceTier::Standard), tier, route.unasked(tier)];
     for tier in tiers.into_iter().flatten() {
         for rates in reachable(&route.price, input, tier) {
             of_input = of_input.max(prompt.dearest_input(&rates, route.kind));

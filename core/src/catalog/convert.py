@@ -12,6 +12,7 @@ strings in USD per token. Nothing is read as a float. What is decided here, and 
 - A regional row that is silent about window, max output or abilities takes them from the same model's
   default list: these do not change with the region.
 - A chat model that the source lists without the chat endpoint is `responses` or `other`.
+- A model that searches the web by itself is `other`: nobody bounds how often it does, and each search is billed.
 - Anthropic's factor for its fast mode is written out as a service tier.
 - Left out: audio read from a cache and image tokens (no codec counts them), dates, dimensions.
 """
@@ -84,7 +85,12 @@ def is_priced(model):
     return ends[0] > 0 if model["mode"] == "embedding" else min(ends) > 0
 
 
+SEARCHES_UNASKED = ("-search-preview", "-search-api", "deep-research")
+
+
 def mode(model):
+    if any(part in model["model"] for part in SEARCHES_UNASKED):
+        return "other"
     endpoints = model.get("endpoints")
     if model["mode"] != "chat" or not endpoints or "/v1/chat/completions" in endpoints:
         return model["mode"]

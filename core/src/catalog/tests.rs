@@ -264,9 +264,32 @@ fn the_modes_are_kept_apart() {
         (OPENAI, "computer-use-preview", Mode::Responses),
         (OPENAI, "text-embedding-3-small", Mode::Embedding),
         (GEMINI, "gemini-omni-1.1-flash", Mode::Other),
+        (OPENAI, "gpt-4o-search-preview", Mode::Other),
     ] {
         assert_eq!(listed(kind, None, model).mode, want, "{model}");
     }
+}
+
+/// Each search is billed, none is reported, and nobody bounds how many there are.
+#[test]
+fn what_searches_by_itself_is_served_where_the_configuration_says_so() {
+    let mut seen = 0;
+    for kind in ProviderKind::VENDORS {
+        for region in Catalog::regions(kind).into_iter().map(Some).chain([None]) {
+            for name in Catalog::builtin_names(kind) {
+                let searches = ["search-preview", "search-api", "deep-research"];
+                let Some(model) = find(&Catalog::builtin(), kind, region, name) else { continue };
+                if searches.iter().any(|word| name.contains(word)) {
+                    assert_eq!(model.mode, Mode::Other, "{name}");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen >= 13, "{seen} of them are listed");
+    let opened = Override { mode: Some(Mode::Chat), ..Override::default() };
+    let catalog = Catalog::builtin().with([("gpt-4o-search-preview".to_owned(), opened)]);
+    assert_eq!(find(&catalog, OPENAI, None, "gpt-4o-search-preview").unwrap().mode, Mode::Chat);
 }
 
 #[test]

@@ -101,6 +101,13 @@ impl Conversation {
         total as u64
     }
 
+    /// Bytes of signatures: a provider reads out of them what it signed, the whole thought, where the text beside is
+    /// a summary of it, or empty. Nobody else can read them.
+    pub fn signed_bytes(&self) -> u64 {
+        let parts = self.turns.iter().flat_map(|turn| &turn.parts);
+        parts.map(Part::signed_len).sum::<usize>() as u64
+    }
+
     /// Bytes of media as they stand, base64: for buffers, not for prices.
     pub fn media_bytes(&self) -> usize {
         self.turns.iter().flat_map(|turn| &turn.parts).map(Part::media_len).sum()

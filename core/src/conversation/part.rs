@@ -134,6 +134,15 @@ impl Part {
         }
     }
 
+    pub(super) fn signed_len(&self) -> usize {
+        let signature = match &self.content {
+            Content::ToolCall(call) => &call.signature,
+            Content::Thinking(thinking) => &thinking.signature,
+            _ => &None,
+        };
+        signature.as_ref().map_or(0, Text::json_len)
+    }
+
     pub(super) fn text_len(&self) -> usize {
         match &self.content {
             Content::Text(text) | Content::Refusal(text) => text.json_len(),

@@ -21,7 +21,9 @@ pub(super) fn enter(
     limits: &Limits,
     now: StoreTime,
 ) -> Result<(), Admission> {
-    fits(team, Windows::at(now), limits, admit.bound).map_err(Admission::Refused)?;
+    // A limit of zero blocks what costs nothing, too.
+    let blocks = |limit: NanoUsd, left: i64| limit == NanoUsd::ZERO || admit.bound.0 > left;
+    unless(team, Windows::at(now), limits, admit.bound, blocks).map_err(Admission::Refused)?;
     let pour = |key: Option<&KeyId>, rates: &Rates, scope: Scope| {
         team.pace(key).pour(admit.tokens, rates, scope, now).map_err(Admission::RateLimited)
     };
@@ -34,10 +36,21 @@ pub(super) fn enter(
 
 /// `spent + reserved + need ≤ limit`, in both windows.
 pub(super) fn fits(team: &Team, windows: Windows, limits: &Limits, need: NanoUsd) -> Result<(), Refused> {
+    unless(team, windows, limits, need, |_, left| need.0 > left)
+}
+
+/// Unless one of the windows, by its limit and what is left of it, refuses the need.
+fn unless(
+    team: &Team,
+    windows: Windows,
+    limits: &Limits,
+    need: NanoUsd,
+    refuses: impl Fn(NanoUsd, i64) -> bool,
+) -> Result<(), Refused> {
     for window in windows.both() {
         let (account, limit) = (team.account(window), window.limit(limits).amount());
         let left = limit.0.saturating_sub(account.spent.0).saturating_sub(account.reserved.0);
-        if need.0 > left {
+        if refuses(limit, left) {
             let (spent, reserved) = (account.spent, account.reserved);
             return Err(Refused { window, limit, spent, reserved, need, resets_at: window.end() });
         }

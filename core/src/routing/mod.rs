@@ -12,6 +12,7 @@
 //! | `lists` | aliases, splits, and what serves each capability |
 //! | `allow` | which models a team or a key may use |
 //! | `fit` | whether a route can do what is asked |
+//! | `tier` | under which terms it is asked to, and what it may bill |
 //! | `error` | what stands in the way, said to the caller or the operator |
 
 mod allow;
@@ -24,6 +25,7 @@ mod router;
 mod task;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 use std::sync::Arc;
 

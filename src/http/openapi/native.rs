@@ -126,8 +126,8 @@ pub(super) struct Sampling {
     /// no such level.
     #[schema(example = "low")]
     reasoning_effort: Option<String>,
-    /// `auto`, `default`, `flex` or `priority`; the last two are dropped, and named, where the model has no
-    /// price for them.
+    /// `auto`, `default`, `flex` or `priority`; the last two are dropped, and named, where the provider has no
+    /// such word or the model no price for it.
     #[schema(example = "auto")]
     service_tier: Option<String>,
 }

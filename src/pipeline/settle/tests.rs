@@ -71,6 +71,8 @@ fn settled(bill: &mut Bill, outcome: Outcome) -> Option<Settle> {
 #[test]
 fn what_nobody_reported_is_charged_as_seen_or_at_its_bound() {
     let input_only = Usage { input: Some(10), ..Usage::NONE };
+    let cached = Usage { cache_read: Some(10), ..reported(0, 2) };
+    let free = UnderWay { bound: Bound::default(), ..gpt(false) };
     let thinker = || attempt(ProviderKind::Gemini, "gemini-2.5-pro", true);
     for (case, charge, cost, estimate) in [
         ("reported", gpt(false).answered(&reported(10, 2), 0), 10 * 2_500 + 2 * 10_000, false),
@@ -78,10 +80,39 @@ fn what_nobody_reported_is_charged_as_seen_or_at_its_bound() {
         ("broken, no usage", gpt(true).broken(&Usage::NONE, 5), 105 * 2_500 + 5 * 10_000, true),
         ("broken, usage so far", gpt(true).broken(&reported(10, 1), 5), 10 * 2_500 + 5 * 10_000, true),
         ("broken, input told", gpt(true).broken(&input_only, 0), 10 * 2_500, true),
+        (
+            "whole, a prompt of nothing",
+            gpt(false).answered(&reported(0, 2), 5),
+            105 * 2_500 + 2 * 10_000,
+            true,
+        ),
+        ("broken, provisional zeros", gpt(true).broken(&reported(0, 0), 5), 105 * 2_500 + 5 * 10_000, true),
+        ("all of it from a cache", gpt(false).answered(&cached, 5), 10 * 1_250 + 2 * 10_000, false),
+        ("nothing is billed", free.answered(&reported(0, 0), 0), 0, false),
         ("in one piece, lost", gpt(false).broken(&Usage::NONE, 0), BOUND, true),
         ("it thinks unseen", thinker().broken(&Usage::NONE, 5), 105 * 1_250 + 100 * 10_000, true),
     ] {
         assert_eq!((charge.cost.0, charge.estimate), (cost, estimate), "{case}");
+    }
+}
+
+#[test]
+fn a_cheaper_tier_is_charged_where_the_provider_says_that_it_served_it() {
+    use ServiceTier::{Flex, Priority, Standard};
+    // 1.25 and 10 USD per million tokens, half of it in flex, twice of it in priority.
+    for (case, asked, told, cost) in [
+        ("flex, and told so", Some(Flex), Some(Flex), 10 * 625 + 2 * 5_000),
+        ("flex, served as standard", Some(Flex), Some(Standard), 10 * 1_250 + 2 * 10_000),
+        ("flex, and not told", Some(Flex), None, 10 * 1_250 + 2 * 10_000),
+        ("priority, and not told", Some(Priority), None, 10 * 2_500 + 2 * 20_000),
+        ("priority, served as standard", Some(Priority), Some(Standard), 10 * 1_250 + 2 * 10_000),
+        ("nothing asked, nothing told", None, None, 10 * 1_250 + 2 * 10_000),
+        ("an operator's priority", None, Some(Priority), 10 * 2_500 + 2 * 20_000),
+    ] {
+        let attempt = UnderWay { tier: asked, ..attempt(ProviderKind::OpenAi, "gpt-5", false) };
+        let usage = Usage { service_tier: told, ..reported(10, 2) };
+        let charge = attempt.answered(&usage, 0);
+        assert_eq!((charge.cost.0, charge.estimate), (cost, false), "{case}");
     }
 }
 

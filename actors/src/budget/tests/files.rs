@@ -45,6 +45,10 @@ async fn while_the_store_is_away_a_tenth_of_the_day_may_be_served() {
     assert_eq!(bench.budget.raise(&hold, &team(), NanoUsd(8), limits()).await, Ok(Raised::Granted));
     let spent = bench.budget.admit(bench.admit(2, 3)).await.err();
     assert_eq!(spent, Some(BudgetError::Allowance(AllowanceError::Spent { allowed: NanoUsd(10) })));
+    let zero = Limits { daily: Limit::AtMost(NanoUsd::ZERO), ..limits() };
+    let blocked = bench.budget.admit(Admit { limits: zero, ..bench.admit(4, 0) }).await.err();
+    let nothing = AllowanceError::Spent { allowed: NanoUsd::ZERO };
+    assert_eq!(blocked, Some(BudgetError::Allowance(nothing)), "zero blocks what costs nothing, too");
     let Ok(Admitted::Allowed { hold: other }) = bench.budget.admit(bench.admit(3, 2)).await else {
         panic!("allowed")
     };

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::{Catalog, Place, cost};
-use crate::conversation::{Role, Sampling, Text, Tool, Turn};
+use crate::conversation::{Arguments, RawJson, Role, Sampling, Text, Thinking, Tool, ToolCall, Turn};
 use crate::embedding::{Inputs, Tokens};
 use crate::ids::{ModelName, UpstreamName};
 use crate::routing::Route;
@@ -50,6 +50,26 @@ fn media(source: Source) -> Media {
     Media { source, name: None, detail: None }
 }
 
+fn thinking(text: &str, signature: Option<&str>, redacted: Option<&str>) -> Content {
+    Content::Thinking(Thinking {
+        origin: ProviderKind::Anthropic,
+        text: Text::new(text),
+        signature: signature.map(Text::new),
+        redacted: redacted.map(Text::new),
+    })
+}
+
+/// Of a tool with four letters, without arguments.
+fn call(signature: Option<&str>) -> Content {
+    let arguments = Arguments::Object(RawJson::new(Bytes::from_static(b"{}")));
+    Content::ToolCall(ToolCall {
+        id: None,
+        name: Text::new("time"),
+        arguments,
+        signature: signature.map(Text::new),
+    })
+}
+
 fn base64(bytes: usize) -> Source {
     Source::Base64 { media_type: "any/kind".to_owned(), data: Bytes::from(vec![b'A'; bytes]) }
 }
@@ -69,6 +89,11 @@ fn each_kind_of_content_counts() {
         ("audio", Content::Audio(media(base64(1_600))), around + 101),
         ("a plain document", Content::Document(media(Source::Plain(Text::new(TEXT)))), around + 47),
         ("a PDF", Content::Document(media(base64(400))), window),
+        ("thinking, by its signature", thinking("", Some(&"s".repeat(4_000)), None), around + 4_000),
+        ("thinking that is shown", thinking(TEXT, Some("sig"), None), around + 47 + 3),
+        ("thinking that is encrypted", thinking("", None, Some(&"r".repeat(4_000))), around + 4_000),
+        ("a signed call", call(Some(&"s".repeat(4_000))), around + 4 + 2 + 4_000),
+        ("a call", call(None), around + 4 + 2),
         ("a document by address", Content::Document(media(url())), window),
         ("more than the window", text(&"x".repeat(2_000_000)), window),
     ] {
@@ -108,6 +133,42 @@ fn the_dearest_price_that_can_be_reached_is_taken() {
     assert_eq!(above.cost, NanoUsd(300_096 * 2_500 + 100 * 15_000), "above 200,000 tokens: 2.50 and 15");
 }
 
+/// What the caller wishes, what the route is asked for, and USD per million tokens of the answer that are held.
+#[test]
+fn a_tier_is_asked_for_where_its_price_is_known_and_the_dearest_that_may_be_billed_is_held() {
+    use ServiceTier::{Batch, Fast, Flex, Priority, Standard};
+    let (openai, azure) = (ProviderKind::OpenAi, ProviderKind::AzureOpenAi);
+    let (anthropic, gemini) = (ProviderKind::Anthropic, ProviderKind::Gemini);
+    for (kind, model, wish, asked, output) in [
+        (openai, "gpt-5", None, Some(Standard), 10),
+        (openai, "gpt-5", Some(Standard), Some(Standard), 10),
+        (openai, "gpt-5", Some(Flex), Some(Flex), 10),
+        (openai, "gpt-5", Some(Priority), Some(Priority), 20),
+        (openai, "gpt-5", Some(Batch), Some(Standard), 10),
+        (openai, "gpt-4o", Some(Flex), Some(Standard), 10),
+        (openai, "gpt-4", None, None, 60),
+        (azure, "gpt-5", None, None, 20),
+        (azure, "gpt-5", Some(Standard), None, 20),
+        (azure, "gpt-5", Some(Priority), Some(Priority), 20),
+        (azure, "gpt-4o", None, None, 10),
+        (anthropic, "claude-opus-4-8", None, None, 25),
+        (anthropic, "claude-opus-4-8", Some(Standard), Some(Standard), 25),
+        (anthropic, "claude-opus-4-8", Some(Fast), Some(Fast), 50),
+        (anthropic, "claude-opus-4-6", Some(Fast), None, 25),
+        (gemini, "gemini-2.5-pro", None, None, 10),
+        (gemini, "gemini-2.5-pro", Some(Standard), None, 10),
+        (gemini, "gemini-2.5-pro", Some(Flex), None, 10),
+        (gemini, "gemini-2.5-pro", Some(Priority), None, 10),
+    ] {
+        let case = format!("{model} at {kind:?}, {wish:?}");
+        let candidate = candidate(kind, model, 100);
+        let tier = candidate.route.tier(wish);
+        assert_eq!(tier, asked, "{case}");
+        let bound = bound(&candidate, &Prompt::of(&asking(vec![text(TEXT)])), tier);
+        assert_eq!(bound.cost.0 - bound.input_cost.0, 100 * output * 1_000, "{case}");
+    }
+}
+
 #[test]
 fn who_thinks_unseen() {
     let asked = asking(vec![text(TEXT)]);
@@ -122,6 +183,38 @@ fn who_thinks_unseen() {
     }
 }
 
+#[test]
+fn a_picture_is_the_dearest_that_its_model_may_make_of_it() {
+    let openai = ProviderKind::OpenAi;
+    let around = PER_MESSAGE + PER_MESSAGE + PER_PART;
+    for (kind, model, detail, want) in [
+        (openai, "gpt-5.4", None, IMAGE_UNSCALED),
+        (openai, "gpt-5.4", Some("auto"), IMAGE_UNSCALED),
+        (openai, "gpt-5.4", Some("original"), IMAGE_UNSCALED),
+        (openai, "gpt-5.4", Some("high"), IMAGE),
+        (openai, "gpt-5.4", Some("low"), IMAGE),
+        (ProviderKind::AzureOpenAi, "gpt-5.4", Some("original"), IMAGE_UNSCALED),
+        (openai, "gpt-4o", None, IMAGE),
+        (openai, "gpt-4o-mini", Some("high"), IMAGE_OF_4O_MINI),
+        (ProviderKind::Anthropic, "claude-opus-4-6", None, IMAGE),
+        (ProviderKind::Gemini, "gemini-2.5-pro", None, IMAGE),
+    ] {
+        let image = Media { detail: detail.map(Text::new), ..media(base64(400)) };
+        let asked = asking(vec![text(TEXT), Content::Image(image)]);
+        let bound = bound(&candidate(kind, model, 9), &Prompt::of(&asked), None);
+        let texts = TEXT.len() as u64 + around + PER_MESSAGE + PER_PART;
+        assert_eq!(bound.input, texts + want, "{model}, {detail:?}");
+    }
+    // As a router of others' models calls it.
+    let mut route = Route::clone(&candidate(openai, "gpt-4o-mini", 9).route);
+    route.kind = ProviderKind::OpenAiCompatible;
+    route.model = ModelName::new("openai/gpt-4o-mini");
+    let candidate =
+        Candidate { upstream: 0, route: Arc::new(route), output_bound: 9, output_was_bounded: false };
+    let bound = bound(&candidate, &Prompt::of(&asking(vec![Content::Image(media(url()))])), None);
+    assert_eq!(bound.input, around + IMAGE_OF_4O_MINI);
+}
+
 /// Prompts like the examples of the vendors' documents, and the usage that is told there: the bound holds, and
 /// its cost with it.
 #[test]
@@ -129,7 +222,7 @@ fn documented_usages_are_within_their_bounds() {
     let weather = Tool {
         name: Text::new("get_weather"),
         description: Some(Text::new("Get the current weather in a given location")),
-        parameters: Some(crate::conversation::RawJson::new(Bytes::from_static(
+        parameters: Some(RawJson::new(Bytes::from_static(
             br#"{"type":"object","properties":{"location":{"type":"string","description":"The city and state, e.g. San Francisco, CA"}},"required":["location"]}"#,
         ))),
         strict: None,

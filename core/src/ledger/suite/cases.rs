@@ -402,12 +402,15 @@ fn parallel_requests() -> Case {
 
 fn blocked_and_unlimited() -> Case {
     let mut s = Story::new("blocked", 0, 0);
-    let refused = s.admit(id(0, 1), 1);
+    let (refused, for_nothing) = (s.admit(id(0, 1), 1), s.admit(id(0, 1), 0));
     s.limits.daily = Limit::Unlimited;
+    let in_one_window = s.admit(id(0, 1), 0);
     s.limits.monthly = Limit::Unlimited;
     let most = super::super::MOST.0;
     let lines = vec![
         (0, refused, "refused: monthly limit 0 spent 0 reserved 0 need 1"),
+        (0, for_nothing, "refused: monthly limit 0 spent 0 reserved 0 need 0"),
+        (0, in_one_window, "refused: monthly limit 0 spent 0 reserved 0 need 0"),
         (1, s.admit(id(0, 2), most), "granted"),
         (
             2,

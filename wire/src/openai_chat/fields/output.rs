@@ -72,10 +72,11 @@ pub(super) fn choices(n: Option<u64>, dialect: Dialect) -> Result<Option<u32>, M
     }
 }
 
-/// `None` is the provider's usual one.
+/// `None` leaves it to the gateway and the provider.
 pub(super) fn service_tier(tier: Option<&str>) -> Result<Option<ServiceTier>, Malformed> {
     match tier {
-        None | Some("auto" | "default") => Ok(None),
+        None | Some("auto") => Ok(None),
+        Some("default") => Ok(Some(ServiceTier::Standard)),
         Some("flex") => Ok(Some(ServiceTier::Flex)),
         Some("priority") => Ok(Some(ServiceTier::Priority)),
         Some(_) => Err(unsupported("service_tier", " but for auto, default, flex and priority")),
