@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use gateway_core::ledger::{Health, StoreTime};
 use gateway_core::ledger::suite::{Step, Subject, conform, history, replay, seeds};
+use gateway_core::ledger::{Health, StoreTime};
 use proptest::prelude::*;
 
 use super::*;

@@ -3,7 +3,7 @@
 use super::super::answer::{Admission, Answer, Found, Raised, Window};
 use super::super::team::Entry;
 use super::super::window::{Day, Hour, Windows};
-use super::super::{Counter, Op, Reap};
+use super::super::{Counter, Op, Reap, ReservationId};
 use super::history::{START, World};
 use super::replicas::{Message, Phase, REPLICAS, Request};
 use crate::money::NanoUsd;
@@ -50,6 +50,7 @@ impl World<'_> {
         if let (Answer::Settle(settled), Some(request)) = (answer, message.request)
             && settled.found == Found::Void
             && !self.requests[request].reaper_records.is_empty()
+            && !self.was_settled(self.requests[request].id)
         {
             return Err("the owner's settle of a reaped request came to nothing".to_owned());
         }
@@ -61,6 +62,14 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A settle did something before: one that is sent again, after its marker is gone, does nothing.
+    fn was_settled(&self, id: ReservationId) -> bool {
+        self.steps.iter().any(|step| match (&step.op, &step.want) {
+            (Op::Settle(settle), Answer::Settle(settled)) => settle.id == id && settled.found != Found::Void,
+            _ => false,
+        })
     }
 
     fn team_place(&self, message: &Message) -> usize {
