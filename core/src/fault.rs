@@ -25,6 +25,9 @@ pub enum FaultClass {
     RateLimited { retry_after: Option<Duration> },
     /// Our credentials, address or quota are wrong there: only the operator can mend it.
     Misconfigured,
+    /// The upstream does not let our account do just this: use a model, a feature, a file. Others of its answers
+    /// may be fine, so it is no sign of ill health.
+    NotPermitted,
     /// The upstream does not know the model or deployment.
     ModelNotFound,
     /// The caller's request is at fault; `field` is one of our own field names, where it is known.
@@ -57,6 +60,7 @@ impl Fault {
             FaultClass::Broken => "broken_answer",
             FaultClass::RateLimited { .. } => "rate_limited",
             FaultClass::Misconfigured => "misconfigured",
+            FaultClass::NotPermitted => "not_permitted",
             FaultClass::ModelNotFound => "model_not_found",
             FaultClass::Refused { .. } => "refused",
             FaultClass::ContextTooLong => "context_too_long",

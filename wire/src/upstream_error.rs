@@ -13,7 +13,10 @@ pub(crate) fn class_of(status: u16, headers: Headers) -> FaultClass {
         429 => FaultClass::RateLimited { retry_after: retry_after(headers) },
         404 => FaultClass::ModelNotFound,
         // A redirect is never followed, so it and a refused method tell of a wrong base URL.
-        300..=399 | 401..=403 | 405 | 407 => FaultClass::Misconfigured,
+        300..=399 | 401 | 402 | 405 | 407 => FaultClass::Misconfigured,
+        // Who we are is known. Whether it is our account that may do nothing at all, the body says; else a caller
+        // could take the upstream away from all others by asking for what we may not have.
+        403 => FaultClass::NotPermitted,
         // It gave up on reading us, lost a race of its own or was failed by something behind it: none of it
         // is the caller's doing.
         408 | 409 | 424 | 425 | 499 => FaultClass::Unavailable,
@@ -68,7 +71,7 @@ mod tests {
             (400, refused.clone()),
             (401, FaultClass::Misconfigured),
             (402, FaultClass::Misconfigured),
-            (403, FaultClass::Misconfigured),
+            (403, FaultClass::NotPermitted),
             (404, FaultClass::ModelNotFound),
             (405, FaultClass::Misconfigured),
             (408, FaultClass::Unavailable),

@@ -264,6 +264,7 @@ async fn what_the_caller_caused_is_no_failure() {
         FaultClass::ContentFiltered,
         FaultClass::ContextTooLong,
         FaultClass::ModelNotFound,
+        FaultClass::NotPermitted,
     ] {
         for _ in 0..5 {
             bench.call(Outcome::Faulted(Fault::new(class.clone(), Some(400)))).await;

@@ -408,6 +408,7 @@ pub(super) enum AttemptOutcome {
     Unavailable,
     BrokenAnswer,
     RateLimited,
+    NotPermitted,
     ModelNotFound,
     Refused,
     ContextTooLong,
