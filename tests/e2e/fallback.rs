@@ -1,6 +1,6 @@
 //! Upstreams that fail: who answers then, what the caller is told, and how breakers come and go.
 
-use crate::client::{Delivery, Dialect, Reply, WAYS, attempts};
+use crate::client::{Delivery, Dialect, Reading, Reply, WAYS, attempts};
 use crate::gateway::{Gateway, Setup, eventually};
 use gateway_simulator::{Failure, Point, Provider, Rule, When};
 use reqwest::Method;
@@ -331,6 +331,26 @@ async fn a_file_that_may_not_be_read_takes_no_provider_away() {
         assert_eq!(reply.status, 200, "another caller: {reply:?}");
     }
     assert_eq!(gateway.status_of(Provider::Gemini).await["state"], "closed");
+}
+
+/// A stream may last for minutes; it need not end to show that its provider is well again.
+#[tokio::test]
+async fn the_first_words_of_a_stream_close_the_breaker() {
+    let setup = Setup::new().only(&[Provider::OpenAi]).env("CIRCUIT_BREAKER_FAILURES", 1);
+    let gateway = setup.env("CIRCUIT_BREAKER_COOLDOWN_S", 1).start().await;
+    gateway.faults().set(Rule::status(503).when(When::First(1)));
+    let body = ask(Dialect::Native, Delivery::Json);
+    assert_eq!(gateway.post("/v1/complete", &body).await.status, 502);
+    gateway.until_state(Provider::OpenAi, "half_open").await;
+    gateway.faults().set(Rule::new(Failure::Stall(Point::AfterContent)));
+    let probe = Dialect::Native.ask("gpt-4o", "words: 40", Delivery::Stream);
+    let mut probe = Reading::open(gateway.request(Method::POST, "/v1/complete").json(&probe)).await;
+    probe.until_text(Dialect::Native).await;
+    gateway.until_state(Provider::OpenAi, "closed").await;
+    gateway.faults().clear();
+    let reply = gateway.post("/v1/complete", &body).await;
+    assert_eq!(reply.status, 200, "beside the stream: {reply:?}");
+    assert_eq!(gateway.status_of(Provider::OpenAi).await["in_flight"], 1, "which is still open");
 }
 
 #[tokio::test]
