@@ -2,7 +2,7 @@
 
 use crate::audit::State;
 use crate::client::{Delivery, Dialect, Reading, Reply};
-use crate::gateway::{Finished, Gateway, Setup, TEAM_KEY, eventually, within};
+use crate::gateway::{ADMIN_KEY, Finished, Gateway, OTHER_TEAM_KEY, Setup, TEAM_KEY, eventually, within};
 use crate::shared_budgets::Redis;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -184,6 +184,34 @@ async fn what_is_wrong_names_its_field_and_who_may_not_is_told() {
             400,
             "{query}"
         );
+    }
+}
+
+/// What an administrator did to a team is for that team to read, and no other's: the administrator's own key
+/// belongs to a team too.
+#[tokio::test]
+async fn acts_are_read_by_the_team_that_they_were_done_to() {
+    const OF_DEFAULT: &str = "default-key-9d1b7f3e5a";
+    let keys = format!("engineering-team:{TEAM_KEY},finance-team:{OTHER_TEAM_KEY},default:{OF_DEFAULT}");
+    let gateway = Setup::new().env("GATEWAY_API_KEYS", keys).start().await;
+    let made = gateway.make(json!({"team_id": "finance-team", "name": "nightly"})).await;
+    let limit = json!({"daily_limit_usd": 3});
+    assert_eq!(gateway.as_admin(Method::PUT, "/v1/budget/finance-team", Some(limit)).await.status, 200);
+    assert_eq!(gateway.revoke(&made).await.status, 200);
+    let acts = async |key: &str| -> Vec<String> {
+        let page = gateway.with_key(Method::GET, "/v1/audit/recent", key, None).await.json();
+        let entries = page["entries"].as_array().expect("entries").iter();
+        let acts = entries.filter(|entry| entry["type"] == "admin");
+        acts.map(|entry| word(&entry["action"]).to_owned()).collect()
+    };
+    let all = ["key_revoked", "budget_override", "key_made"];
+    for (whose, key, want) in [
+        ("the administrator", ADMIN_KEY, &all[..]),
+        ("the team that they were done to", OTHER_TEAM_KEY, &all),
+        ("another team", TEAM_KEY, &[]),
+        ("the administrator's own team", OF_DEFAULT, &[]),
+    ] {
+        assert_eq!(acts(key).await, want, "{whose}");
     }
 }
 
