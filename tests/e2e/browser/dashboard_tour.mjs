@@ -459,6 +459,24 @@ await step("a team sees its own", async () => {
   await team.context().close();
 });
 
+await step("an auditor sees records and the trail, and asks for nothing else", async () => {
+  const { json: made } = await api(KEYS.admin, "POST", "/v1/keys", { team_id: "marketing-team", scopes: ["audit"] });
+  const auditor = await open();
+  const refused = [];
+  auditor.on("response", (response) => response.status() === 403 && refused.push(response.url()));
+  await auditor.fill("input[name=key]", made.key);
+  await auditor.keyboard.press("Enter");
+  for (const shown of ["#audit", "#trail"]) await auditor.waitForSelector(`${shown}[data-state=ready]`);
+  assert.match(await auditor.locator(".who").innerText(), /Auditor/);
+  const teams = await auditor.$$eval("#audit [data-record] td:nth-child(2)", (found) => found.map((cell) => cell.textContent));
+  assert.ok(new Set(teams).size > 1, `records of more than one team: ${teams}`);
+  for (const hidden of ["#providers", "#budgets", "#cost", "#keys"]) assert.equal(await auditor.locator(hidden).count(), 0, hidden);
+  await accessible(auditor, "an auditor's view");
+  assert.deepEqual(refused, []);
+  await auditor.context().close();
+  assert.equal((await api(KEYS.admin, "DELETE", `/v1/keys/${made.id}`)).status, 200);
+});
+
 assert.deepEqual(strangers, [], "no request leaves the host");
 assert.deepEqual(problems, [], "no error in the page");
 await browser.close();
