@@ -25,6 +25,8 @@ pub struct Listen {
     pub max_body: usize,
     /// How long a body has to arrive.
     pub body_timeout: Duration,
+    /// How long a caller may leave what is written to it untaken.
+    pub write_timeout: Duration,
     /// How long open streams may go on after SIGTERM.
     pub shutdown_grace: Duration,
 }
@@ -85,6 +87,7 @@ pub(super) fn listen(settings: &mut Settings<'_>) -> Listen {
         ),
         max_body: settings.size("GATEWAY_MAX_BODY_BYTES", 32 * MIB, Range::new(1_024, 1_024 * MIB, "bytes")),
         body_timeout: settings.seconds("GATEWAY_BODY_TIMEOUT_S", 60),
+        write_timeout: settings.seconds("GATEWAY_WRITE_TIMEOUT_S", 60),
         shutdown_grace: settings.seconds("GATEWAY_SHUTDOWN_GRACE_S", 30),
     }
 }

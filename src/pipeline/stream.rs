@@ -241,6 +241,17 @@ impl Answering {
         }
     }
 
+    /// The request's time is over, however much of the answer is still to come: that the upstream is still at it, or
+    /// the caller has not read it yet, is no sign of ill health.
+    fn expire(&mut self) {
+        if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
+            flowing.live.permit.report(Outcome::Abandoned);
+            flowing.note_restored();
+            let failure = Failure::CutShort { class: FaultClass::Timeout };
+            self.fail(flowing.exchange, Ending::CutShort, &failure);
+        }
+    }
+
     /// The grace of a shutdown is over. Whether this ends here: a search ends by itself, and what is being
     /// recorded is over.
     fn stop(&mut self) -> bool {
@@ -295,12 +306,12 @@ impl Answering {
                 _ => now,
             };
             flowing.waiting = Some((since, frames));
-            let limit = flowing.calling.deadline().min(since + self.gateway.config.calls.first_byte_timeout);
-            if now >= limit {
+            let silent = since + self.gateway.config.calls.first_byte_timeout;
+            if now >= silent {
                 self.cut(&Fault::new(FaultClass::Timeout, None));
                 return Poll::Ready(());
             }
-            next = next.min(limit);
+            next = next.min(silent).min(flowing.calling.deadline());
         }
         if tokio::time::Instant::from_std(next) != self.timer.deadline() {
             self.timer.as_mut().reset(next.into());
@@ -320,6 +331,12 @@ impl Stream for Answering {
         let this = &mut *self;
         if this.gateway.shutdown.is_grace_over() {
             this.stop();
+        }
+        // A caller that reads slowly is never waited for in silence, so its clock is looked at here.
+        if let Phase::Flowing(flowing) = &this.phase
+            && this.gateway.clock.now() >= flowing.calling.deadline()
+        {
+            this.expire();
         }
         while !matches!(this.phase, Phase::Over) && this.out.len() < WRITE {
             if this.poll_step(cx).is_ready() {
