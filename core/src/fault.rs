@@ -21,6 +21,8 @@ pub enum FaultClass {
     Unavailable,
     /// The answer was cut short or could not be understood.
     Broken,
+    /// A good answer as far as it was read, and longer than is taken.
+    TooLarge,
     /// 429: wait `retry_after`; no sign of ill health.
     RateLimited { retry_after: Option<Duration> },
     /// Our credentials, address or quota are wrong there: only the operator can mend it.
@@ -58,6 +60,7 @@ impl Fault {
             FaultClass::Timeout => "timeout",
             FaultClass::Unavailable => "unavailable",
             FaultClass::Broken => "broken_answer",
+            FaultClass::TooLarge => "answer_too_large",
             FaultClass::RateLimited { .. } => "rate_limited",
             FaultClass::Misconfigured => "misconfigured",
             FaultClass::NotPermitted => "not_permitted",

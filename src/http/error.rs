@@ -265,6 +265,9 @@ fn upstream(class: &FaultClass) -> &'static str {
         FaultClass::Misconfigured => {
             "the provider does not accept this gateway's account: your own key is fine, tell the operator"
         }
+        FaultClass::TooLarge => {
+            "the provider's answer is longer than the gateway takes: ask for less at once"
+        }
         FaultClass::NotPermitted => {
             "the provider does not let this gateway's account do that: name another model, or tell the operator"
         }

@@ -121,11 +121,15 @@ async fn answers_that_are_none_fall_back() {
             falls_back_to_azure(&gateway, (dialect, delivery), &[outcome]).await;
         }
     }
-    for failure in [Failure::GarbageJson, Failure::Cut(Point::AfterContent), Failure::HugeLine(3 << 20)] {
+    for (failure, outcome) in [
+        (Failure::GarbageJson, "broken_answer"),
+        (Failure::Cut(Point::AfterContent), "broken_answer"),
+        (Failure::HugeLine(3 << 20), "answer_too_large"),
+    ] {
         for dialect in [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic] {
             let gateway = Setup::new().env("UPSTREAM_MAX_BODY_BYTES", 2 << 20).start().await;
             gateway.faults().set(Rule::new(failure.clone()).on(Provider::OpenAi));
-            falls_back_to_azure(&gateway, (dialect, Delivery::Json), &["broken_answer"]).await;
+            falls_back_to_azure(&gateway, (dialect, Delivery::Json), &[outcome]).await;
         }
     }
 }

@@ -295,6 +295,7 @@ async fn what_the_caller_caused_is_no_failure() {
         FaultClass::ContextTooLong,
         FaultClass::ModelNotFound,
         FaultClass::NotPermitted,
+        FaultClass::TooLarge,
     ] {
         for _ in 0..5 {
             bench.call(Outcome::Faulted(Fault::new(class.clone(), Some(400)))).await;

@@ -407,6 +407,7 @@ pub(super) enum AttemptOutcome {
     Timeout,
     Unavailable,
     BrokenAnswer,
+    AnswerTooLarge,
     RateLimited,
     NotPermitted,
     ModelNotFound,
