@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::http::events::Listeners;
 use crate::identity::Keys;
 use crate::metrics::Metrics;
-use crate::pipeline::Slots;
+use crate::pipeline::{Room, Slots};
 use gateway_actors::alerts::Alerts;
 use gateway_actors::audit::Audit;
 use gateway_actors::budget::{Budget, Settlements};
@@ -39,6 +39,8 @@ pub struct Gateway {
     pub upstreams: Vec<Upstream>,
     pub inspector: Inspector,
     pub slots: Arc<Slots>,
+    /// What requests' bodies may take of the memory.
+    pub bodies: Arc<Room>,
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,

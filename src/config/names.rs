@@ -28,6 +28,7 @@ pub(super) const NAMES: &[(&str, Effect)] = &[
     ("GATEWAY_ALLOW_PLAIN_HTTP", Effect::Now),
     ("GATEWAY_WORKERS", Effect::Now),
     ("GATEWAY_MAX_IN_FLIGHT", Effect::Now),
+    ("GATEWAY_MAX_IN_FLIGHT_BYTES", Effect::Now),
     ("GATEWAY_BODY_TIMEOUT_S", Effect::Now),
     ("GATEWAY_WRITE_TIMEOUT_S", Effect::Now),
     ("GATEWAY_SHUTDOWN_GRACE_S", Effect::Now),

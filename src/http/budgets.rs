@@ -61,7 +61,7 @@ pub async fn put(
     let answer = async {
         let principal = identify(&gateway, request.headers(), Scopes::ADMIN)?;
         let team = visible(&gateway, &principal, &team).await?;
-        let sent = body(&gateway, request.headers(), &mut payload).await?;
+        let (sent, _held) = body(&gateway, request.headers(), &mut payload).await?;
         let (word, changes) = word(&sent)?;
         change(&gateway, &principal, &team, Some(word), changes).await
     };

@@ -199,6 +199,7 @@ pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
             "budget": budget,
             "audit": if gateway.audit.accepting().is_ok() { "writable" } else { "unwritable" },
             "open_exchanges": gateway.slots.open(),
+            "held_bytes": gateway.bodies.held(),
         }),
     )
 }

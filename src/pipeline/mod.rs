@@ -46,9 +46,10 @@ pub use call::Told;
 pub use count::count;
 pub use embed::embed;
 pub use estimate::{Estimate, Estimated, Refusal, estimate};
-pub use exchange::{Ending, Exchange, Slots};
+pub use exchange::{Ending, Exchange, Slot, Slots};
 pub use failure::Failure;
 pub use inspect::{WITH_GUARD, with_rules};
+pub use receive::{Held, Room};
 pub use settle::Standing;
 pub use stream::Answering;
 
@@ -146,7 +147,7 @@ async fn prepared(
     payload: &mut Payload,
 ) -> Result<(Asked, Vec<Candidate>, Inspected), Failure> {
     receive::check_media_type(request.headers())?;
-    let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
+    let body = exchange.receive(gateway, payload, request.headers()).await?;
     let mut asked = decode(dialect, &body, request.headers(), exchange)?;
     exchange.note(|record| {
         record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
@@ -178,10 +179,23 @@ async fn begin(gateway: &Gateway, id: &str, request: &HttpRequest) -> Result<Exc
     Ok(exchange)
 }
 
-/// The body of a request that is no walk: its type, its bytes and its time, each with a bound.
-pub async fn body(gateway: &Gateway, headers: &HeaderMap, payload: &mut Payload) -> Result<Bytes, Failure> {
+/// The body of a request that is no walk: its type, its bytes and its time, each with a bound. Whoever works on it
+/// keeps what it holds of the memory until it is done.
+pub async fn body(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    payload: &mut Payload,
+) -> Result<(Bytes, Held), Failure> {
     receive::check_media_type(headers)?;
-    receive::body(payload, headers, &gateway.config.listen).await
+    receive::body(gateway, payload, headers).await
+}
+
+/// A place for work that is no walk.
+pub fn enter(gateway: &Gateway) -> Result<Slot, Failure> {
+    if gateway.shutdown.has_begun() {
+        return Err(Failure::Stopping);
+    }
+    gateway.slots.take().ok_or(Failure::Overloaded)
 }
 
 /// Proves who calls, and that they may.
