@@ -39,6 +39,8 @@ mod restore;
 mod sending;
 mod settle;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod work;
 
