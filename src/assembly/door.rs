@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How long a connection may stay open without a request.
@@ -36,7 +37,7 @@ pub(super) fn listen(
     let (parts, tasks) = (gateway.clone(), tasks.clone());
     let server = HttpServer::new(move || {
         let client = provider::client(&client_settings).expect("the same settings made a client before");
-        let worker = Worker { client, tasks: tasks.clone() };
+        let worker = Worker { client, tasks: tasks.clone(), watch: Rc::default() };
         App::new()
             .app_data(parts.clone())
             .app_data(Data::new(worker))

@@ -17,7 +17,7 @@
 //! | `record` | what the audit trail is told |
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
-//! | [`stream`] | a stream on its way to the caller |
+//! | `stream`, [`watch`] | a stream on its way to the caller; one that its caller does not take |
 //! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | [`failure`] | why a request got no answer |
 
@@ -42,6 +42,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod watch;
 mod work;
 
 pub use call::Told;
@@ -53,7 +54,7 @@ pub use failure::Failure;
 pub use inspect::{WITH_GUARD, with_rules};
 pub use receive::{Held, Room};
 pub use settle::Standing;
-pub use stream::Answering;
+pub use watch::{Watch, Watched};
 
 use crate::gateway::{Gateway, Worker};
 use crate::http::error;
@@ -70,6 +71,7 @@ use gateway_wire::{Asked, Inbound, Opening, Whole};
 use inspect::Inspected;
 use settle::Consumed;
 use std::sync::Arc;
+use stream::Answering;
 use trace::TraceParent;
 use work::Wanted;
 
@@ -87,7 +89,7 @@ pub enum Served {
         told: Told,
     },
     Stream {
-        body: Answering,
+        body: Watched,
         told: Told,
     },
     /// An answer of the gateway's own: no upstream was asked.
@@ -96,7 +98,7 @@ pub enum Served {
     },
     /// A stream that is still looking for its candidate after a long silence.
     Held {
-        body: Answering,
+        body: Watched,
     },
 }
 
@@ -130,11 +132,13 @@ pub async fn walk(
     match stream::within_patience(stream::search(calling, exchange)).await {
         Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
             let told = calling.told(&exchange, None);
-            Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
+            let body = Answering::flowing(gateway, (calling, exchange, live), encoder);
+            Ok(Served::Stream { body: Watched::new(gateway, worker, body), told })
         }
         Ok(stream::Found { exchange, result: Err(failure), .. }) => Err(ended(exchange, failure).await),
         Err(searching) => {
-            Ok(Served::Held { body: Answering::held(gateway, searching, encoder, id.to_owned()) })
+            let body = Answering::held(gateway, searching, encoder, id.to_owned());
+            Ok(Served::Held { body: Watched::new(gateway, worker, body) })
         }
     }
 }

@@ -19,6 +19,7 @@ use gateway_wire::{Encode, ErrorBody, Facts, Malformed};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::time::Duration;
 
 const KEY: &str = "a-key-of-the-ops-team-1";
@@ -177,7 +178,7 @@ async fn a_panic_leaves_one_record_and_no_hold() {
     let gateway = gateway.into_inner();
     let settings =
         ClientSettings { connect_timeout: Duration::from_secs(3), ca_pem: None, use_system_proxy: false };
-    let worker = Worker { client: client(&settings).expect("a client"), tasks };
+    let worker = Worker { client: client(&settings).expect("a client"), tasks, watch: Rc::default() };
     let (team, mut spent) = (TeamId::new("ops").expect("a name"), NanoUsd::ZERO);
     for stumbles in [&Stumbles::Decoding, &Stumbles::Answering, &Stumbles::Streaming] {
         let id = walks_into(&gateway, &worker, stumbles).await;

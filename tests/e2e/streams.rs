@@ -1,7 +1,7 @@
 //! Streams that break, stall or are left, on either side.
 
 use crate::client::{Delivery, Dialect, Event, Reading, Reply};
-use crate::gateway::{Gateway, Setup, TEAM_KEY, eventually, within};
+use crate::gateway::{ADMIN_KEY, Gateway, Setup, TEAM_KEY, eventually, self_signed, within};
 use crate::records::records;
 use gateway_simulator::{Failure, Point, Provider, Rule};
 use reqwest::{Method, RequestBuilder};
@@ -336,6 +336,40 @@ async fn a_caller_that_takes_nothing_loses_its_place() {
     let status = gateway.status_of(Provider::OpenAi).await;
     assert_eq!((&status["consecutive_failures"], &status["in_flight"]), (&0.into(), &0.into()), "{status}");
     drop(socket);
+}
+
+/// HTTP/2 has a window for each stream: here the connection is well, and the answer has no room to go to.
+#[tokio::test]
+async fn a_stream_of_http_2_that_nobody_takes_is_ended() {
+    let (certificate, key) = self_signed();
+    let setup = Setup::new().file("tls.crt", certificate).file("tls.key", key);
+    let setup = setup.env("GATEWAY_TLS_CERT", "tls.crt").env("GATEWAY_TLS_KEY", "tls.key");
+    let setup = setup.env("GATEWAY_MAX_IN_FLIGHT", 1).env("REQUEST_TOTAL_TIMEOUT_S", 2);
+    let gateway = setup.env("RUST_LOG", "info").launch().await;
+    // Made for its crypto provider.
+    drop(crate::client::http());
+    let trusted = reqwest::Certificate::from_pem(certificate.as_bytes()).expect("a certificate");
+    let http = || reqwest::Client::builder().no_proxy().tls_certs_only([trusted.clone()]).build();
+    let (other, http) = (http().expect("a client"), http().expect("a client"));
+    let url = |path: &str| format!("https://{}{path}", gateway.address());
+    let mut body = Dialect::OpenAi.ask("gpt-4.1", "words: 200000", Delivery::Stream);
+    body["max_tokens"] = 32_768.into();
+    let post = |http: &reqwest::Client, body: &Value| {
+        http.post(url(Dialect::OpenAi.path())).bearer_auth(TEAM_KEY).json(body).send()
+    };
+    let unread = post(&other, &body).await.expect("the gateway answers");
+    assert_eq!((unread.status().as_u16(), unread.version()), (200, reqwest::Version::HTTP_2));
+    let small = Dialect::OpenAi.ask("gpt-4o", "say: whole", Delivery::Json);
+    let ask = async || post(&http, &small).await.expect("the gateway answers").status().as_u16();
+    assert_eq!(ask().await, 503, "it has the one place");
+    eventually("the place is free", async || ask().await == 200).await;
+    let recent = http.get(url("/v1/audit/recent?limit=1000")).bearer_auth(ADMIN_KEY).send().await;
+    let page: Value = recent.expect("the gateway answers").json().await.expect("JSON");
+    let mut streams = page["entries"].as_array().expect("entries").clone();
+    streams.retain(|record| record["stream"] == true);
+    let told: Vec<_> = streams.iter().map(|record| (&record["outcome"], &record["code"])).collect();
+    assert_eq!(told, [(&"cut_short".into(), &"upstream_timeout".into())], "{streams:?}");
+    drop(unread);
 }
 
 /// It takes a little again and again, so that the system never gives it up.
