@@ -30,7 +30,7 @@ function askForKey(problem) {
   },
   h("h2", null, "Sign in"),
   h("label", { class: "field" }, h("span", null, "API key"), input),
-  h("p", { id: "key-hint", class: "quiet-text" }, "A team’s key shows its own team, an administrator’s all. It is kept for this tab alone."),
+  h("p", { id: "key-hint", class: "quiet-text" }, "A team’s key shows its own team, an auditor’s every team’s records, an administrator’s all. It is kept for this tab alone."),
   h("p", { class: "failed", role: "alert", hidden: !problem }, problem ?? ""),
   h("button", { type: "submit", class: "primary" }, "Sign in"));
   replace(byId("bar"));
@@ -69,7 +69,9 @@ function start() {
 
 class Page {
   constructor(hello, signal, leave) {
-    this.who = { team: hello.team_id, isAdmin: hello.scopes.includes("admin"), seesAll: hello.scopes.includes("admin") || hello.scopes.includes("audit") };
+    const may = (scope) => hello.scopes.includes(scope);
+    // An auditor's key reads records and nothing else: the API has no other figures for it.
+    this.who = { team: hello.team_id, isAdmin: may("admin"), seesAll: may("admin") || may("audit"), seesFigures: may("admin") || may("infer") };
     this.told = { providers: null, budgets: [], trail: null };
     this.providers = providersPanel();
     this.actors = actorsPanel();
@@ -87,8 +89,8 @@ class Page {
     }) : null;
     this.keys = this.who.isAdmin ? keysPanel() : null;
     this.loads = {
-      budgets: throttled(() => this.budgets.load(), () => EVERY_MS.budgets),
-      usage: throttled(() => this.usage.load(), () => (RANGES[this.usage.range].grain === "day" ? EVERY_MS.usageOfMonths : EVERY_MS.usage)),
+      budgets: throttled(() => this.who.seesFigures && this.budgets.load(), () => EVERY_MS.budgets),
+      usage: throttled(() => this.who.seesFigures && this.usage.load(), () => (RANGES[this.usage.range].grain === "day" ? EVERY_MS.usageOfMonths : EVERY_MS.usage)),
       // A page further back stays as it is while somebody reads it.
       audit: throttled(() => this.audit.isNewest() && this.audit.load(), () => EVERY_MS.audit),
       latency: throttled(() => this.latency.load(), () => EVERY_MS.latency),
@@ -108,20 +110,21 @@ class Page {
     this.status = h("span", { class: "live", role: "status" });
     this.replica = h("span", { class: "quiet-text" });
     replace(byId("bar"),
-      tabs("Time shown", Object.entries(RANGES).map(([key, { words }]) => [key, words]), this.usage.range, (key) => {
+      this.who.seesFigures && tabs("Time shown", Object.entries(RANGES).map(([key, { words }]) => [key, words]), this.usage.range, (key) => {
         this.usage.range = key;
         this.usage.load();
       }),
       this.status,
-      h("span", { class: "who" }, h("b", null, this.who.isAdmin ? "Administrator" : this.who.team), h("small", null, `key ${hello.key_id}`)),
+      h("span", { class: "who" }, h("b", null, this.who.isAdmin ? "Administrator" : this.who.seesFigures ? this.who.team : "Auditor"), h("small", null, `key ${hello.key_id}`)),
       h("button", { type: "button", onclick: () => leave() }, "Sign out"));
     this.notices = h("ul", { class: "attention", "aria-label": "What needs attention", "aria-live": "polite" });
     const [cost, requests, privacy, injection] = this.usage.panels.map((panel) => panel.element);
+    const figures = (...elements) => (this.who.seesFigures ? elements : []);
     replace(byId("page"),
-      this.notices, this.usage.sums,
+      this.notices, ...figures(this.usage.sums),
       h("div", { class: "grid" },
-        this.providers.element, this.budgets.element, cost, requests, privacy, injection, this.latency.element,
-        this.audit.element, this.trail?.element, this.actors.element, this.keys?.element),
+        figures(this.providers.element, this.budgets.element, cost, requests, privacy, injection), this.latency.element,
+        this.audit.element, this.trail?.element, figures(this.actors.element), this.keys?.element),
       h("p", { class: "foot" }, `Times are in ${zone}; days and months of budgets are UTC. `, this.replica, " ", h("a", { href: "../docs/" }, "API")));
   }
 
@@ -185,7 +188,7 @@ class Page {
     this.noticed = key;
     replace(this.notices, notices.length
       ? notices.map(([word, kind, text]) => h("li", { class: kind }, state(word, kind), h("span", null, text)))
-      : h("li", { class: "good" }, state("all well", "good"), h("span", null, "Every provider answers, and no team is near its limit.")));
+      : h("li", { class: "good" }, state("all well", "good"), h("span", null, this.who.seesFigures ? "Every provider answers, and no team is near its limit." : "The trail is written, and every sink takes it.")));
   }
 }
 

@@ -21,7 +21,7 @@ export function auditPanel(who) {
     pages.length = 1;
     panel.load();
   };
-  const teams = h("select", { "aria-label": "Team", hidden: !who.seesAll, onchange: () => ((filter.team = teams.value), again()) }, h("option", { value: "" }, "Any team"));
+  const teams = h("select", { "aria-label": "Team", hidden: !(who.seesAll && who.seesFigures), onchange: () => ((filter.team = teams.value), again()) }, h("option", { value: "" }, "Any team"));
   const controls = [
     teams,
     choice("How it ended", STATUSES, "", (value) => ((filter.status = value), again())),

@@ -21,7 +21,7 @@ use crate::http::events::Listeners;
 use crate::identity::Keys;
 use crate::metrics::Metrics;
 use crate::metrics::places::Places;
-use crate::pipeline::Slots;
+use crate::pipeline::{Room, Slots};
 use crate::state;
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
@@ -200,6 +200,7 @@ pub async fn start(config: Config) -> Result<Serving, StartError> {
         inspector: inspector(&config, analyzer)?,
         slots: Slots::new(config.listen.max_in_flight),
         refusals: Arc::new(Semaphore::new(REFUSALS)),
+        bodies: Room::new(config.listen.max_bodies),
         shutdown: Arc::new(Shutdown::default()),
         listeners: Listeners::default(),
         started: clock.unix(),

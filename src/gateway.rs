@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::http::events::Listeners;
 use crate::identity::Keys;
 use crate::metrics::Metrics;
-use crate::pipeline::Slots;
+use crate::pipeline::{Room, Slots, Watch};
 use gateway_actors::alerts::Alerts;
 use gateway_actors::audit::Audit;
 use gateway_actors::budget::{Budget, Settlements};
@@ -21,6 +21,7 @@ use gateway_inspection::injection::Guard;
 use gateway_inspection::presidio::Wanted;
 use gateway_inspection::redact::HashKey;
 use gateway_wire::Outbound;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct Gateway {
     pub slots: Arc<Slots>,
     /// Places among the records for requests that got no slot.
     pub refusals: Arc<Semaphore>,
+    /// What requests' bodies may take of the memory.
+    pub bodies: Arc<Room>,
     pub audit: Audit,
     pub budget: Budget,
     pub settlements: Settlements,
@@ -100,6 +103,8 @@ pub struct Upstream {
 pub struct Worker {
     pub client: Client,
     pub tasks: Tasks,
+    /// Over the streams that it has open.
+    pub watch: Rc<Watch>,
 }
 
 /// What SIGTERM sets in motion, seen by requests.

@@ -11,7 +11,7 @@ pub struct Embedding {
     pub inputs: Inputs,
     /// The length that a vector is to have; `None`: the model's own.
     pub dimensions: Option<u64>,
-    /// How the vectors are to be written; `None`: as the provider does.
+    /// How the vectors are to be written; `None`: as numbers, where they can be.
     pub format: Option<VectorFormat>,
     /// The caller's end-user id, a hint.
     pub user: Option<Text>,

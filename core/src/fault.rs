@@ -21,10 +21,15 @@ pub enum FaultClass {
     Unavailable,
     /// The answer was cut short or could not be understood.
     Broken,
+    /// A good answer as far as it was read, and longer than is taken.
+    TooLarge,
     /// 429: wait `retry_after`; no sign of ill health.
     RateLimited { retry_after: Option<Duration> },
     /// Our credentials, address or quota are wrong there: only the operator can mend it.
     Misconfigured,
+    /// The upstream does not let our account do just this: use a model, a feature, a file. Others of its answers
+    /// may be fine, so it is no sign of ill health.
+    NotPermitted,
     /// The upstream does not know the model or deployment.
     ModelNotFound,
     /// The caller's request is at fault; `field` is one of our own field names, where it is known.
@@ -55,8 +60,10 @@ impl Fault {
             FaultClass::Timeout => "timeout",
             FaultClass::Unavailable => "unavailable",
             FaultClass::Broken => "broken_answer",
+            FaultClass::TooLarge => "answer_too_large",
             FaultClass::RateLimited { .. } => "rate_limited",
             FaultClass::Misconfigured => "misconfigured",
+            FaultClass::NotPermitted => "not_permitted",
             FaultClass::ModelNotFound => "model_not_found",
             FaultClass::Refused { .. } => "refused",
             FaultClass::ContextTooLong => "context_too_long",

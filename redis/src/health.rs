@@ -4,7 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
-use gateway_core::ledger::{Health, LedgerError};
+use gateway_core::ledger::{Health, LedgerError, Warning};
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use redis::{FromRedisValue, RedisResult};
 
@@ -30,7 +30,11 @@ pub(crate) fn judge(infos: &BTreeMap<String, String>, wait_replicas: u32) -> Res
     let mut term = DefaultHasher::new();
     let mut warnings = Vec::new();
     for (node, info) in infos {
-        let node = if node.is_empty() { "Redis" } else { node.as_str() };
+        let (node, some_node) =
+            if node.is_empty() { ("Redis", "Redis") } else { (node.as_str(), "a node of Redis") };
+        let mut warn = |what: String| {
+            warnings.push(Warning { logged: format!("{node} {what}"), shown: format!("{some_node} {what}") });
+        };
         if let Some(policy) = field(info, "maxmemory_policy")
             && policy != "noeviction"
         {
@@ -44,14 +48,12 @@ pub(crate) fn judge(infos: &BTreeMap<String, String>, wait_replicas: u32) -> Res
             return Err(LedgerError::Unfit { reason });
         }
         if field(info, "aof_enabled") == Some("0") {
-            warnings.push(format!(
-                "{node} runs without AOF: a restart loses what was spent since its last snapshot; set `appendonly yes`"
-            ));
+            warn("runs without AOF: a restart loses what was spent since its last snapshot; set `appendonly yes`".to_owned());
         }
         let replicas: u32 = field(info, "connected_slaves").and_then(|count| count.parse().ok()).unwrap_or(0);
         if replicas < wait_replicas {
-            warnings.push(format!(
-                "{node} has {replicas} replicas, BUDGET_STORE_WAIT_REPLICAS asks for {wait_replicas}: no request passes"
+            warn(format!(
+                "has {replicas} replicas, BUDGET_STORE_WAIT_REPLICAS asks for {wait_replicas}: no request passes"
             ));
         }
         (field(info, "run_id"), field(info, "role")).hash(&mut term);
@@ -72,7 +74,7 @@ mod tests {
         let good = "run_id:a\r\nrole:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\nconnected_slaves:1\r\n";
         let of = |info: &str| judge(&BTreeMap::from([(String::new(), info.to_owned())]), 1);
         let fit = of(good).unwrap();
-        assert_eq!(fit.warnings, Vec::<String>::new());
+        assert_eq!(fit.warnings, []);
         for (case, from, to, warnings) in [
             ("no AOF", "aof_enabled:1", "aof_enabled:0", 1),
             ("too few replicas", "connected_slaves:1", "connected_slaves:0", 1),
@@ -81,6 +83,17 @@ mod tests {
             let health = of(&good.replace(from, to)).unwrap();
             assert_eq!(health.warnings.len(), warnings, "{case}");
             assert_eq!(health.term != fit.term, case == "another run", "{case}");
+        }
+        let bare = good
+            .replace("aof_enabled:1", "aof_enabled:0")
+            .replace("connected_slaves:1", "connected_slaves:0");
+        for (name, shown) in [("", "Redis "), ("10.0.0.7:6379", "a node of Redis ")] {
+            let told = judge(&BTreeMap::from([(name.to_owned(), bare.clone())]), 1).unwrap().warnings;
+            assert_eq!(told.len(), 2);
+            for warning in told {
+                assert!(warning.logged.contains(name), "{warning:?}");
+                assert!(warning.shown.starts_with(shown) && !warning.shown.contains("6379"), "{warning:?}");
+            }
         }
         let narrow = of(&format!("{good}arch_bits:32\r\n"));
         assert!(matches!(narrow, Err(LedgerError::Unfit { .. })));

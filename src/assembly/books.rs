@@ -44,7 +44,7 @@ pub(super) async fn open_ledger(
         Ok(Ok(Err(unfit @ LedgerError::Unfit { .. }))) => return Err(unfit.into()),
         Ok(Ok(Err(error))) => log::warn!("{error}"),
         Ok(Ok(Ok(health))) => {
-            health.warnings.iter().for_each(|warning| log::warn!("budget store: {warning}"))
+            health.warnings.iter().for_each(|warning| log::warn!("budget store: {}", warning.logged))
         }
         Ok(Err(_)) | Err(_) => log::warn!("the budget store gives no answer yet"),
     }

@@ -23,8 +23,12 @@ pub struct Listen {
     pub max_in_flight: usize,
     /// Bytes of one request's body.
     pub max_body: usize,
+    /// Bytes of all requests' bodies together, over which new ones are refused.
+    pub max_bodies: usize,
     /// How long a body has to arrive.
     pub body_timeout: Duration,
+    /// How long a caller may leave what is written to it untaken.
+    pub write_timeout: Duration,
     /// How long open streams may go on after SIGTERM.
     pub shutdown_grace: Duration,
 }
@@ -74,6 +78,7 @@ pub(super) fn listen(settings: &mut Settings<'_>) -> Listen {
     let bind = bind_address(settings.environment);
     let bind = settings.keep(bind).unwrap_or(DEFAULT_BIND);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let max_body = settings.size("GATEWAY_MAX_BODY_BYTES", 32 * MIB, Range::new(1_024, 1_024 * MIB, "bytes"));
     Listen {
         bind,
         tls: tls(settings),
@@ -83,10 +88,26 @@ pub(super) fn listen(settings: &mut Settings<'_>) -> Listen {
             8_192,
             Range::new(1, 1_000_000, "requests at the same time"),
         ),
-        max_body: settings.size("GATEWAY_MAX_BODY_BYTES", 32 * MIB, Range::new(1_024, 1_024 * MIB, "bytes")),
+        max_body,
+        max_bodies: max_bodies(settings, max_body),
         body_timeout: settings.seconds("GATEWAY_BODY_TIMEOUT_S", 60),
+        write_timeout: settings.seconds("GATEWAY_WRITE_TIMEOUT_S", 60),
         shutdown_grace: settings.seconds("GATEWAY_SHUTDOWN_GRACE_S", 30),
     }
+}
+
+/// Room for eight of the largest bodies, or what is written; never less than for one.
+fn max_bodies(settings: &mut Settings<'_>, max_body: usize) -> usize {
+    let range = Range::new(1_024, MIB * MIB, "bytes");
+    let most = settings.size("GATEWAY_MAX_IN_FLIGHT_BYTES", 8 * max_body as u64, range);
+    if most < max_body {
+        settings.wrong(
+            "GATEWAY_MAX_IN_FLIGHT_BYTES",
+            format!("is less than GATEWAY_MAX_BODY_BYTES ({max_body}), so the largest body is never taken"),
+            "raise this one or lower that one",
+        );
+    }
+    most
 }
 
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8_000);

@@ -21,6 +21,9 @@ use std::time::Duration;
 const LIMIT: usize = 50;
 const MOST: usize = 1_000;
 
+/// Whoever reads every team's records.
+const READERS: Scopes = Scopes::ADMIN.and(Scopes::AUDIT);
+
 /// A team sees its own records; administrators and auditors see all.
 pub async fn recent(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
     let asked = identify(&gateway, request.headers(), Scopes::default())
@@ -41,8 +44,7 @@ pub async fn recent(request: HttpRequest, gateway: Data<Gateway>) -> HttpRespons
 /// Administrators and auditors: how the trail is written, and how far each sink lags behind.
 pub async fn status(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
     let principal = identify(&gateway, request.headers(), Scopes::default());
-    let reads_all =
-        |known: &Principal| known.scopes.allow(Scopes::ADMIN) || known.scopes.allow(Scopes::AUDIT);
+    let reads_all = |known: &Principal| known.scopes.allow_one_of(READERS);
     match principal.and_then(|known| reads_all(&known).then_some(()).ok_or(Failure::Forbidden)) {
         Ok(()) => {}
         Err(failure) => return refusal(&gateway, &Native, &failure),
@@ -101,8 +103,11 @@ fn body(page: &Page) -> String {
 }
 
 fn within_scope(principal: &Principal, query: Query) -> Result<Query, Failure> {
-    if principal.scopes.allow(Scopes::ADMIN) || principal.scopes.allow(Scopes::AUDIT) {
+    if principal.scopes.allow_one_of(READERS) {
         return Ok(query);
+    }
+    if !principal.scopes.allow(Scopes::INFER) {
+        return Err(Failure::Forbidden);
     }
     let own = Named::from(&principal.team);
     match &query.team {
@@ -213,6 +218,9 @@ mod tests {
             ("an administrator, all", Scopes::INFER.and(Scopes::ADMIN), None, Some(None)),
             ("an administrator, one", Scopes::ADMIN, Some("dev"), Some(Some("dev"))),
             ("an auditor, all", Scopes::AUDIT, None, Some(None)),
+            ("metrics alone", Scopes::METRICS, None, None),
+            ("metrics alone, by name", Scopes::METRICS, Some("ops"), None),
+            ("metrics beside", Scopes::METRICS.and(Scopes::INFER), None, Some(Some("ops"))),
         ] {
             let found = within_scope(&of(scopes), asks(team)).ok();
             assert_eq!(found, want.map(asks), "{case}");

@@ -61,7 +61,7 @@ pub async fn put(
     let answer = async {
         let principal = identify(&gateway, request.headers(), Scopes::ADMIN)?;
         let team = visible(&gateway, &principal, &team).await?;
-        let sent = body(&gateway, request.headers(), &mut payload).await?;
+        let (sent, _held) = body(&gateway, request.headers(), &mut payload).await?;
         let (word, changes) = word(&sent)?;
         change(&gateway, &principal, &team, Some(word), changes).await
     };
@@ -104,7 +104,8 @@ async fn status(gateway: &Gateway, team: &TeamId) -> Result<Status, Failure> {
 pub(super) async fn visible(gateway: &Gateway, principal: &Principal, name: &str) -> Result<TeamId, Failure> {
     let team = TeamId::new(name);
     if !principal.scopes.allow(Scopes::ADMIN) {
-        return team.filter(|team| *team == principal.team).ok_or(Failure::Forbidden);
+        let own = team.filter(|team| *team == principal.team && principal.scopes.allow(Scopes::INFER));
+        return own.ok_or(Failure::Forbidden);
     }
     let team = team.ok_or(Failure::TeamUnknown)?;
     if gateway.known_teams().contains(&team) || gateway.budget.teams().await?.contains(&team) {

@@ -150,7 +150,9 @@ pub fn code(failure: &Failure) -> Code {
         Failure::ContentFiltered => Code::ContentBlocked,
         Failure::ModelNotListed | Failure::ModelUnknownUpstream => Code::ModelNotFound,
         Failure::OneFailed { class: FaultClass::Timeout, .. } => Code::UpstreamTimeout,
-        Failure::OneFailed { class: FaultClass::Misconfigured, .. } => Code::UpstreamMisconfigured,
+        Failure::OneFailed { class: FaultClass::Misconfigured | FaultClass::NotPermitted, .. } => {
+            Code::UpstreamMisconfigured
+        }
         Failure::OneFailed { .. } => Code::UpstreamFailed,
         Failure::CutShort { class: FaultClass::Timeout } => Code::UpstreamTimeout,
         Failure::CutShort { .. } => Code::UpstreamFailed,
@@ -262,6 +264,12 @@ fn upstream(class: &FaultClass) -> &'static str {
         FaultClass::RateLimited { .. } => "the provider's rate limit is reached: try again later",
         FaultClass::Misconfigured => {
             "the provider does not accept this gateway's account: your own key is fine, tell the operator"
+        }
+        FaultClass::TooLarge => {
+            "the provider's answer is longer than the gateway takes: ask for less at once"
+        }
+        FaultClass::NotPermitted => {
+            "the provider does not let this gateway's account do that: name another model, or tell the operator"
         }
         FaultClass::Broken => "the provider's answer broke off or could not be understood: try again",
         FaultClass::ContextTooLong => "the prompt is longer than the model's context window: shorten it",

@@ -83,11 +83,16 @@ impl Listeners {
     }
 }
 
-/// Any key may listen. What is told here of providers and of the trail's length, every key may know; teams'
-/// figures are asked for elsewhere, with the same key.
+/// Whoever may know how providers are; others hear of the trail alone.
+const SEE_PROVIDERS: Scopes = Scopes::INFER.and(Scopes::ADMIN);
+
+/// Any key may listen that opens more than metrics. Teams' figures are asked for elsewhere, with the same key.
 pub async fn events(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
     let now = gateway.clock.now();
     let seated = identify(&gateway, request.headers(), Scopes::default()).and_then(|principal| {
+        if !principal.scopes.allow_one_of(SEE_PROVIDERS.and(Scopes::AUDIT)) {
+            return Err(Failure::Forbidden);
+        }
         let place = gateway.listeners.enter(&principal.team, now).ok_or(Failure::Overloaded)?;
         Ok((principal, place))
     });
@@ -169,12 +174,14 @@ impl Listener {
         let text: Vec<String> = news
             .iter()
             .map(|news| match news {
-                News::Providers => event_text("providers", &operations::providers(&self.gateway).to_string()),
+                News::Providers if self.principal.scopes.allow_one_of(SEE_PROVIDERS) => {
+                    event_text("providers", &operations::providers(&self.gateway).to_string())
+                }
                 News::Records(last_seq) => {
                     event_text("records", &json!({ "last_seq": last_seq }).to_string())
                 }
                 // HTML standard, server-sent events: a line that begins with a colon is a comment.
-                News::Nothing => ":\n\n".to_owned(),
+                News::Nothing | News::Providers => ":\n\n".to_owned(),
             })
             .collect();
         (!text.is_empty()).then(|| Bytes::from(text.concat()))

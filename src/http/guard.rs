@@ -35,10 +35,16 @@ async fn answer(
     payload: &mut Payload,
 ) -> Result<Value, Failure> {
     let principal = identify(gateway, request.headers(), Scopes::INFER)?;
-    let body = pipeline::body(gateway, request.headers(), payload).await?;
+    let _slot = pipeline::enter(gateway)?;
+    let (body, held) = pipeline::body(gateway, request.headers(), payload).await?;
     let bytes = body.len();
     let of = Arc::clone(gateway);
-    let read = move || judged(&of, &principal, &body);
+    let read = move || {
+        let judged = judged(&of, &principal, &body);
+        // A caller that leaves does not end the search.
+        drop((body, held));
+        judged
+    };
     gateway.inspector.scanner.run_slower(bytes, pipeline::WITH_GUARD, read).await?
 }
 

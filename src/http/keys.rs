@@ -33,7 +33,7 @@ pub async fn make(
 ) -> HttpResponse {
     let wish = async {
         let principal = identify(&gateway, request.headers(), Scopes::ADMIN)?;
-        let sent = body(&gateway, request.headers(), &mut payload).await?;
+        let (sent, _held) = body(&gateway, request.headers(), &mut payload).await?;
         let wish = Wish::read(&sent, Time::from(gateway.clock.unix()))?;
         if !gateway.config.access.any_team && !gateway.known_teams().contains(&wish.team) {
             let problem = "is not known: configure it as [teams.NAME], or set GATEWAY_KEYS_ANY_TEAM=true";

@@ -178,13 +178,16 @@ pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
     let stopping = gateway.shutdown.has_begun();
     let store = gateway.budget.store();
     // Open probes learn that it fails; why, which may name a host, stands in the log.
+    let mut warnings: Vec<&str> = store.warnings.iter().map(|warning| warning.shown.as_str()).collect();
+    // Of each node, in the same words.
+    warnings.dedup();
     let budget = json!({
         "state": match (&store.error, store.term) {
             (Some(_), _) => "unavailable",
             (None, None) => "unknown",
             (None, Some(_)) => "ready",
         },
-        "warnings": store.warnings,
+        "warnings": warnings,
     });
     let response = if stopping { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
     respond::json(
@@ -196,6 +199,7 @@ pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
             "budget": budget,
             "audit": if gateway.audit.accepting().is_ok() { "writable" } else { "unwritable" },
             "open_exchanges": gateway.slots.open(),
+            "held_bytes": gateway.bodies.held(),
         }),
     )
 }

@@ -37,10 +37,17 @@ async fn answer(
     payload: &mut Payload,
 ) -> Result<Value, Failure> {
     let principal = identify(gateway, request.headers(), Scopes::INFER)?;
-    let body = pipeline::body(gateway, request.headers(), payload).await?;
+    let _slot = pipeline::enter(gateway)?;
+    let (body, held) = pipeline::body(gateway, request.headers(), payload).await?;
     let bytes = body.len();
     let of = Arc::clone(gateway);
-    gateway.inspector.scanner.run(bytes, move || shown(&of, &principal, &body)).await?
+    let search = move || {
+        let shown = shown(&of, &principal, &body);
+        // A caller that leaves does not end the search.
+        drop((body, held));
+        shown
+    };
+    gateway.inspector.scanner.run(bytes, search).await?
 }
 
 fn shown(gateway: &Gateway, principal: &Principal, body: &Bytes) -> Result<Value, Failure> {

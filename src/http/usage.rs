@@ -47,7 +47,8 @@ async fn teams(gateway: &Gateway, principal: &Principal, query: &Query) -> Resul
     match &query.team {
         Some(name) => Ok(vec![visible(gateway, principal, name).await?]),
         None if principal.scopes.allow(Scopes::ADMIN) => Ok(gateway.budget.teams().await?),
-        None => Ok(vec![principal.team.clone()]),
+        None if principal.scopes.allow(Scopes::INFER) => Ok(vec![principal.team.clone()]),
+        None => Err(Failure::Forbidden),
     }
 }
 

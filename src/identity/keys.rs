@@ -184,5 +184,8 @@ mod tests {
         assert!(Scopes::INFER.and(Scopes::ADMIN).allow(Scopes::ADMIN));
         assert!(!Scopes::INFER.allow(Scopes::INFER.and(Scopes::ADMIN)));
         assert!(!Scopes::default().allow(Scopes::INFER));
+        assert!(Scopes::AUDIT.allow_one_of(Scopes::ADMIN.and(Scopes::AUDIT)));
+        assert!(!Scopes::METRICS.allow_one_of(Scopes::ADMIN.and(Scopes::AUDIT)));
+        assert!(!Scopes::default().allow_one_of(Scopes::INFER));
     }
 }

@@ -35,11 +35,11 @@ pub struct Principal {
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Call models.
+    /// Call models, and read the own team's figures and records.
     pub const INFER: Scopes = Scopes(1);
     /// Read every team's figures and change the gateway's state.
     pub const ADMIN: Scopes = Scopes(2);
-    /// Read every team's audit records, and nothing else.
+    /// Read every team's audit records and how the trail is, and nothing else.
     pub const AUDIT: Scopes = Scopes(4);
     /// Read metrics, and nothing else.
     pub const METRICS: Scopes = Scopes(8);
@@ -58,6 +58,11 @@ impl Scopes {
     #[must_use]
     pub const fn and(self, more: Scopes) -> Scopes {
         Scopes(self.0 | more.0)
+    }
+
+    /// Whether one of `some` is there.
+    pub const fn allow_one_of(self, some: Scopes) -> bool {
+        self.0 & some.0 != 0
     }
 
     /// Whether every one of `wanted` is there.

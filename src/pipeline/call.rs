@@ -283,7 +283,9 @@ impl Calling {
     fn faulted(&mut self, fault: Fault) {
         if let FaultClass::RateLimited { retry_after } = fault.class {
             let wait = retry_after.unwrap_or(Duration::from_secs(1));
-            self.recovers_at(self.gateway.clock.now() + wait);
+            if let Some(at) = self.gateway.clock.now().checked_add(wait) {
+                self.recovers_at(at);
+            }
         }
         self.faults.push(fault.class);
     }

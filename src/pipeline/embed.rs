@@ -31,7 +31,7 @@ pub async fn embed(
     let mut exchange = begin(gateway, id, request).await?;
     let prepared = async {
         receive::check_media_type(request.headers())?;
-        let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
+        let body = exchange.receive(gateway, payload, request.headers()).await?;
         let mut asked = embeddings::decode(&body)?;
         exchange.note(|record| record::asked(record, &gateway.embeddings, None, Some(&asked.model)));
         let plan = plan(gateway, &asked, request.headers(), &mut exchange)?;

@@ -1,7 +1,7 @@
 //! What a request would cost, and which limits would refuse it. Nothing is reserved and nothing is sent.
 
 use super::failure::Failure;
-use super::{Dialect, Exchange, decode, identify, inspect, plan, receive};
+use super::{Dialect, Exchange, decode, enter, identify, inspect, plan, receive};
 use crate::gateway::{Gateway, Worker};
 use crate::identity::Scopes;
 use actix_web::HttpRequest;
@@ -60,13 +60,10 @@ pub async fn estimate(
 ) -> Result<Estimate, Failure> {
     let principal = identify(gateway, request.headers(), Scopes::INFER)?;
     // It takes a slot like any work, and is no request to a model: nothing is recorded.
-    if gateway.shutdown.has_begun() {
-        return Err(Failure::Stopping);
-    }
-    let slot = gateway.slots.take().ok_or(Failure::Overloaded)?;
+    let slot = enter(gateway)?;
     let mut exchange = Exchange::open(gateway, id.to_owned(), principal, slot, None);
     receive::check_media_type(request.headers())?;
-    let body = receive::body(payload, request.headers(), &gateway.config.listen).await?;
+    let body = exchange.receive(gateway, payload, request.headers()).await?;
     let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
     let Plan { candidates: plan, reason } = plan(gateway, dialect, &asked, &exchange.principal)?;
     inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;

@@ -3,11 +3,10 @@
 
 use super::attempts::Attempts;
 use super::failure::Failure;
-use super::receive;
+use super::receive::{self, Held};
 use super::record;
 use super::settle::{Bill, Consumed};
 use super::trace::TraceParent;
-use crate::config::Listen;
 use crate::gateway::{Gateway, Shutdown};
 use crate::identity::Principal;
 use actix_web::http::header::HeaderMap;
@@ -63,8 +62,9 @@ impl Slots {
     }
 }
 
+/// The place of one request, from its beginning to its end.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub struct Slot {
     slots: Arc<Slots>,
 }
 
@@ -124,6 +124,8 @@ pub struct Exchange {
     audit: Audit,
     /// Of the audit trail, until it is told.
     record: Option<Box<RequestRecord>>,
+    /// What its body takes of the memory.
+    body: Option<Held>,
     /// Goes with the record: no more exchanges than slots wait to be recorded.
     slot: Option<Slot>,
 }
@@ -151,6 +153,7 @@ impl Exchange {
             ending: Ending::Cancelled,
             stream: false,
             before_content: None,
+            body: None,
             slot: Some(slot),
             audit: gateway.audit.clone(),
             record,
@@ -172,14 +175,16 @@ impl Exchange {
     /// The request's body. Its way here takes its caller's time, not the gateway's.
     pub(super) async fn receive(
         &mut self,
+        gateway: &Gateway,
         payload: &mut Payload,
         headers: &HeaderMap,
-        listen: &Listen,
     ) -> Result<Bytes, Failure> {
         let began = self.clock.now();
-        let body = receive::body(payload, headers, listen).await;
+        let received = receive::body(gateway, payload, headers).await;
         self.attempts.waits(self.clock.now().saturating_duration_since(began));
-        body
+        let (body, held) = received?;
+        self.body = Some(held);
+        Ok(body)
     }
 
     /// The gateway's own time so far; of a stream, up to its first content.
@@ -359,6 +364,7 @@ mod tests {
             before_content: None,
             audit: audit.clone(),
             record: Some(Box::new(record)),
+            body: None,
             slot: Slots::new(1).take(),
         }
     }

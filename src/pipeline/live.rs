@@ -133,7 +133,10 @@ pub(super) fn open(attempting: Attempting) -> Sent<Live> {
         let result = opened.await;
         let waited = clock.now().saturating_duration_since(began);
         let result = match result {
-            Ok((upstream, events)) => Ok(Live { permit, upstream, events }),
+            Ok((upstream, events)) => {
+                permit.proved();
+                Ok(Live { permit, upstream, events })
+            }
             Err(fault) => {
                 let patient = may_be_silent && fault.class == FaultClass::Timeout;
                 permit.report(if patient { Outcome::Abandoned } else { Outcome::Faulted(fault.clone()) });

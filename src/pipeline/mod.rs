@@ -17,7 +17,7 @@
 //! | `record` | what the audit trail is told |
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
-//! | [`stream`] | a stream on its way to the caller |
+//! | `stream`, [`watch`] | a stream on its way to the caller; one that its caller does not take |
 //! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | [`failure`] | why a request got no answer |
 
@@ -39,18 +39,22 @@ mod restore;
 mod sending;
 mod settle;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod trace;
+mod watch;
 mod work;
 
 pub use call::Told;
 pub use count::count;
 pub use embed::embed;
 pub use estimate::{Estimate, Estimated, Refusal, estimate};
-pub use exchange::{Ending, Exchange, Slots};
+pub use exchange::{Ending, Exchange, Slot, Slots};
 pub use failure::Failure;
 pub use inspect::{WITH_GUARD, with_rules};
+pub use receive::{Held, Room};
 pub use settle::Standing;
-pub use stream::Answering;
+pub use watch::{Watch, Watched};
 
 use crate::gateway::{Gateway, Worker};
 use crate::http::error;
@@ -68,6 +72,7 @@ use inspect::Inspected;
 use settle::Consumed;
 use std::sync::Arc;
 use std::time::Duration;
+use stream::Answering;
 use trace::TraceParent;
 use work::Wanted;
 
@@ -88,7 +93,7 @@ pub enum Served {
         told: Told,
     },
     Stream {
-        body: Answering,
+        body: Watched,
         told: Told,
     },
     /// An answer of the gateway's own: no upstream was asked.
@@ -97,7 +102,7 @@ pub enum Served {
     },
     /// A stream that is still looking for its candidate after a long silence.
     Held {
-        body: Answering,
+        body: Watched,
     },
 }
 
@@ -131,11 +136,13 @@ pub async fn walk(
     match stream::within_patience(stream::search(calling, exchange)).await {
         Ok(stream::Found { calling, exchange, result: Ok(live) }) => {
             let told = calling.told(&exchange, None);
-            Ok(Served::Stream { body: Answering::flowing(gateway, (calling, exchange, live), encoder), told })
+            let body = Answering::flowing(gateway, (calling, exchange, live), encoder);
+            Ok(Served::Stream { body: Watched::new(gateway, worker, body), told })
         }
         Ok(stream::Found { exchange, result: Err(failure), .. }) => Err(ended(exchange, failure).await),
         Err(searching) => {
-            Ok(Served::Held { body: Answering::held(gateway, searching, encoder, id.to_owned()) })
+            let body = Answering::held(gateway, searching, encoder, id.to_owned());
+            Ok(Served::Held { body: Watched::new(gateway, worker, body) })
         }
     }
 }
@@ -150,7 +157,7 @@ async fn prepared(
     payload: &mut Payload,
 ) -> Result<(Asked, Vec<Candidate>, Inspected), Failure> {
     receive::check_media_type(request.headers())?;
-    let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
+    let body = exchange.receive(gateway, payload, request.headers()).await?;
     let mut asked = decode(dialect, &body, request.headers(), exchange)?;
     exchange.note(|record| {
         record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
@@ -182,10 +189,23 @@ async fn begin(gateway: &Gateway, id: &str, request: &HttpRequest) -> Result<Exc
     Ok(exchange)
 }
 
-/// The body of a request that is no walk: its type, its bytes and its time, each with a bound.
-pub async fn body(gateway: &Gateway, headers: &HeaderMap, payload: &mut Payload) -> Result<Bytes, Failure> {
+/// The body of a request that is no walk: its type, its bytes and its time, each with a bound. Whoever works on it
+/// keeps what it holds of the memory until it is done.
+pub async fn body(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    payload: &mut Payload,
+) -> Result<(Bytes, Held), Failure> {
     receive::check_media_type(headers)?;
-    receive::body(payload, headers, &gateway.config.listen).await
+    receive::body(gateway, payload, headers).await
+}
+
+/// A place for work that is no walk.
+pub fn enter(gateway: &Gateway) -> Result<Slot, Failure> {
+    if gateway.shutdown.has_begun() {
+        return Err(Failure::Stopping);
+    }
+    gateway.slots.take().ok_or(Failure::Overloaded)
 }
 
 /// Proves who calls, and that they may.

@@ -248,7 +248,7 @@ fn share(route: &Route, charge: &Charge) -> Share {
 
 /// Whether the provider may have worked, and bills it: an error that it answers costs nothing with any of them.
 fn was_served(fault: &Fault) -> bool {
-    let unknown = matches!(fault.class, FaultClass::Timeout | FaultClass::Broken);
+    let unknown = matches!(fault.class, FaultClass::Timeout | FaultClass::Broken | FaultClass::TooLarge);
     unknown && fault.status.is_none_or(|status| status == 200)
 }
 

@@ -26,6 +26,8 @@ use tokio::time::Sleep;
 
 /// A caller that hears nothing for this long gets a comment, so that nobody between gives up.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Beyond a request's time: for the record of its end, and for a search to come to its own.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Ready events are joined up to here into one write.
 const WRITE: usize = 16 << 10;
 
@@ -54,7 +56,7 @@ pub(super) async fn within_patience(mut searching: Searching) -> Result<Found, S
 }
 
 /// The body of a streamed answer.
-pub struct Answering {
+pub(super) struct Answering {
     gateway: Arc<Gateway>,
     request_id: String,
     phase: Phase,
@@ -62,6 +64,8 @@ pub struct Answering {
     out: BytesMut,
     turn: Turn,
     last_sent: Instant,
+    /// By then it has ended by itself, or nobody polls it.
+    until: Instant,
     timer: Pin<Box<Sleep>>,
     /// Wakes this stream when the grace of a shutdown is over.
     stopping: Option<Pin<Box<dyn Future<Output = ()>>>>,
@@ -141,6 +145,7 @@ impl Answering {
             out: BytesMut::with_capacity(2048),
             turn: Turn::Fresh,
             last_sent: now,
+            until: now + gateway.config.calls.request_timeout + PATIENCE,
             timer: Box::pin(tokio::time::sleep_until((now + KEEP_ALIVE).into())),
             stopping: None,
         }
@@ -241,6 +246,37 @@ impl Answering {
         }
     }
 
+    /// The request's time is over, however much of the answer is still to come: that the upstream is still at it, or
+    /// the caller has not read it yet, is no sign of ill health.
+    fn expire(&mut self) {
+        if let Phase::Flowing(mut flowing) = std::mem::replace(&mut self.phase, Phase::Over) {
+            flowing.live.permit.report(Outcome::Abandoned);
+            flowing.note_restored();
+            let failure = Failure::CutShort { class: FaultClass::Timeout };
+            self.fail(flowing.exchange, Ending::CutShort, &failure);
+        }
+    }
+
+    /// Looked at beside the server's polls ([`super::watch`]). What is not taken is ended, and what is not taken
+    /// then either is given up: its exchange says the rest when it is dropped. Whether it is over.
+    pub(super) fn is_over_at(&mut self, now: Instant) -> bool {
+        match &mut self.phase {
+            Phase::Over => return true,
+            Phase::Flowing(flowing) => {
+                if now >= flowing.calling.deadline() {
+                    self.expire();
+                }
+            }
+            Phase::Closing(_, closing) if now >= self.until => {
+                self.out.unsplit(std::mem::take(closing));
+                self.phase = Phase::Over;
+            }
+            Phase::Searching(_) if now >= self.until => self.phase = Phase::Over,
+            Phase::Closing(..) | Phase::Searching(_) => {}
+        }
+        false
+    }
+
     /// The grace of a shutdown is over. Whether this ends here: a search ends by itself, and what is being
     /// recorded is over.
     fn stop(&mut self) -> bool {
@@ -295,12 +331,17 @@ impl Answering {
                 _ => now,
             };
             flowing.waiting = Some((since, frames));
-            let limit = flowing.calling.deadline().min(since + self.gateway.config.calls.first_byte_timeout);
-            if now >= limit {
+            let (silent, over) =
+                (since + self.gateway.config.calls.first_byte_timeout, flowing.calling.deadline());
+            if now >= silent {
                 self.cut(&Fault::new(FaultClass::Timeout, None));
                 return Poll::Ready(());
             }
-            next = next.min(limit);
+            if now >= over {
+                self.expire();
+                return Poll::Ready(());
+            }
+            next = next.min(silent).min(over);
         }
         if tokio::time::Instant::from_std(next) != self.timer.deadline() {
             self.timer.as_mut().reset(next.into());

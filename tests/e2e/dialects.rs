@@ -585,7 +585,7 @@ async fn health_is_open_and_tells_nothing_secret() {
         ("/health/live", json!({"status": "ok"})),
         (
             "/health/ready",
-            json!({"status": "ready", "providers": all_closed, "audit": "writable", "open_exchanges": 0}),
+            json!({"status": "ready", "providers": all_closed, "audit": "writable", "open_exchanges": 0, "held_bytes": 0}),
         ),
     ] {
         let reply = Reply::of(gateway.anonymous(Method::GET, path)).await;

@@ -1,6 +1,6 @@
 //! Upstreams that fail: who answers then, what the caller is told, and how breakers come and go.
 
-use crate::client::{Delivery, Dialect, Reply, WAYS, attempts};
+use crate::client::{Delivery, Dialect, Reading, Reply, WAYS, attempts};
 use crate::gateway::{Gateway, Setup, eventually};
 use gateway_simulator::{Failure, Point, Provider, Rule, When};
 use reqwest::Method;
@@ -68,6 +68,8 @@ async fn statuses_fall_back() {
         (529, "unavailable"),
         (429, "rate_limited"),
         (404, "model_not_found"),
+        // A country that OpenAI does not serve: no request of this account gets through.
+        (403, "misconfigured"),
     ] {
         each_way_falls_back(status(code, None), outcome).await;
     }
@@ -119,11 +121,15 @@ async fn answers_that_are_none_fall_back() {
             falls_back_to_azure(&gateway, (dialect, delivery), &[outcome]).await;
         }
     }
-    for failure in [Failure::GarbageJson, Failure::Cut(Point::AfterContent), Failure::HugeLine(3 << 20)] {
+    for (failure, outcome) in [
+        (Failure::GarbageJson, "broken_answer"),
+        (Failure::Cut(Point::AfterContent), "broken_answer"),
+        (Failure::HugeLine(3 << 20), "answer_too_large"),
+    ] {
         for dialect in [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic] {
             let gateway = Setup::new().env("UPSTREAM_MAX_BODY_BYTES", 2 << 20).start().await;
             gateway.faults().set(Rule::new(failure.clone()).on(Provider::OpenAi));
-            falls_back_to_azure(&gateway, (dialect, Delivery::Json), &["broken_answer"]).await;
+            falls_back_to_azure(&gateway, (dialect, Delivery::Json), &[outcome]).await;
         }
     }
 }
@@ -305,6 +311,52 @@ async fn a_refused_account_is_skipped_and_shown_and_its_words_go_nowhere() {
     }
 }
 
+/// What one caller asks for and the account may not have is that caller's failure alone.
+#[tokio::test]
+async fn a_file_that_may_not_be_read_takes_no_provider_away() {
+    let gateway = Setup::new().only(&[Provider::Gemini]).env("CIRCUIT_BREAKER_FAILURES", 1).start().await;
+    let file = "https://generativelanguage.googleapis.com/v1beta/files/abc-123";
+    for delivery in [Delivery::Json, Delivery::Stream] {
+        let mut body = Dialect::Native.ask("gemini-2.5-pro", ASK, delivery);
+        body["messages"][0]["content"] = json!([
+            {"type": "text", "text": ASK}, {"type": "image_url", "image_url": {"url": file}},
+        ]);
+        let reply = gateway.post("/v1/complete", &body).await;
+        let error = reply.json()["error"].clone();
+        assert_eq!((reply.status, &error["code"]), (400, &json!("invalid_field")), "{error}");
+        assert_eq!(error["field"], "messages", "{error}");
+        assert!(!reply.text().contains("abc-123"), "{error}");
+    }
+    for _ in 0..3 {
+        gateway.faults().set(Rule::status(403).when(When::First(1)));
+        let body = Dialect::Native.ask("gemini-2.5-pro", ASK, Delivery::Json);
+        assert_eq!(gateway.post("/v1/complete", &body).await.status, 502);
+        let reply = gateway.post("/v1/complete", &body).await;
+        assert_eq!(reply.status, 200, "another caller: {reply:?}");
+    }
+    assert_eq!(gateway.status_of(Provider::Gemini).await["state"], "closed");
+}
+
+/// A stream may last for minutes; it need not end to show that its provider is well again.
+#[tokio::test]
+async fn the_first_words_of_a_stream_close_the_breaker() {
+    let setup = Setup::new().only(&[Provider::OpenAi]).env("CIRCUIT_BREAKER_FAILURES", 1);
+    let gateway = setup.env("CIRCUIT_BREAKER_COOLDOWN_S", 1).start().await;
+    gateway.faults().set(Rule::status(503).when(When::First(1)));
+    let body = ask(Dialect::Native, Delivery::Json);
+    assert_eq!(gateway.post("/v1/complete", &body).await.status, 502);
+    gateway.until_state(Provider::OpenAi, "half_open").await;
+    gateway.faults().set(Rule::new(Failure::Stall(Point::AfterContent)));
+    let probe = Dialect::Native.ask("gpt-4o", "words: 40", Delivery::Stream);
+    let mut probe = Reading::open(gateway.request(Method::POST, "/v1/complete").json(&probe)).await;
+    probe.until_text(Dialect::Native).await;
+    gateway.until_state(Provider::OpenAi, "closed").await;
+    gateway.faults().clear();
+    let reply = gateway.post("/v1/complete", &body).await;
+    assert_eq!(reply.status, 200, "beside the stream: {reply:?}");
+    assert_eq!(gateway.status_of(Provider::OpenAi).await["in_flight"], 1, "which is still open");
+}
+
 #[tokio::test]
 async fn where_none_is_left_the_answer_says_why_and_when_to_come_back() {
     for (dialect, delivery) in WAYS {
@@ -357,6 +409,7 @@ async fn one_candidate_alone_is_a_bad_gateway_or_a_time_out() {
         (status(500, None), 502, "upstream_failed"),
         (status(529, None), 502, "upstream_failed"),
         (Failure::WrongKey, 502, "upstream_misconfigured"),
+        (status(403, None), 502, "upstream_misconfigured"),
         (Failure::Reset(Point::Headers), 502, "upstream_failed"),
         (Failure::ErrorBody, 502, "upstream_failed"),
         (Failure::Stall(Point::Headers), 504, "upstream_timeout"),

@@ -9,13 +9,30 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Every path that wants a key, with its method.
+/// Paths that want a team's key, with their method.
 const GUARDED: [(Method, &str); 5] = [
     (Method::POST, "/v1/complete"),
     (Method::POST, "/v1/chat/completions"),
     (Method::GET, "/v1/models"),
     (Method::GET, "/v1/models/gpt-4o"),
     (Method::GET, "/v1/providers/status"),
+];
+
+/// Those of operators, and those whose answer depends on whose key it is.
+const OPERATORS: [(Method, &str); 13] = [
+    (Method::GET, "/v1/keys"),
+    (Method::POST, "/v1/keys"),
+    (Method::DELETE, "/v1/keys/0123456789ab"),
+    (Method::GET, "/v1/budgets"),
+    (Method::GET, "/v1/budget/engineering-team"),
+    (Method::PUT, "/v1/budget/engineering-team"),
+    (Method::DELETE, "/v1/budget/engineering-team"),
+    (Method::GET, "/v1/usage"),
+    (Method::GET, "/v1/audit/recent"),
+    (Method::GET, "/v1/audit/status"),
+    (Method::GET, "/v1/events"),
+    (Method::GET, "/metrics"),
+    (Method::POST, "/v1/estimate"),
 ];
 
 const OPEN: [&str; 5] = ["/health", "/health/live", "/health/ready", "/openapi.json", "/docs/"];
@@ -36,7 +53,7 @@ fn refused(status: u16, code: &str) -> (u16, String) {
 #[tokio::test]
 async fn nothing_but_health_and_the_description_answers_without_a_key() {
     let gateway = Gateway::start().await;
-    for (method, path) in GUARDED {
+    for (method, path) in GUARDED.into_iter().chain(OPERATORS) {
         let reply = Reply::of(gateway.anonymous(method.clone(), path)).await;
         assert_eq!(refusal(&reply), refused(401, "invalid_api_key"), "{method} {path}");
         assert_eq!(reply.header("www-authenticate"), "Bearer", "{method} {path}");
@@ -133,7 +150,7 @@ async fn whoever_is_not_known_is_refused_and_nothing_is_repeated() {
             "`x-api-key` is there twice",
         ),
     ] {
-        for (method, path) in GUARDED {
+        for (method, path) in GUARDED.into_iter().chain(OPERATORS) {
             let mut request = gateway.anonymous(method, path);
             for (name, value) in headers {
                 request = request.header(*name, *value);

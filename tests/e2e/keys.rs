@@ -2,7 +2,7 @@
 
 use crate::audit::State;
 use crate::client::{Delivery, Dialect, Reading, Reply};
-use crate::gateway::{Finished, Gateway, Setup, TEAM_KEY, eventually, within};
+use crate::gateway::{ADMIN_KEY, Finished, Gateway, OTHER_TEAM_KEY, Setup, TEAM_KEY, eventually, within};
 use crate::shared_budgets::Redis;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -184,6 +184,93 @@ async fn what_is_wrong_names_its_field_and_who_may_not_is_told() {
             400,
             "{query}"
         );
+    }
+}
+
+/// What each scope opens, by itself: an auditor reads every team's records and calls nothing, a scraper reads
+/// metrics, and neither sees what its team spends.
+#[tokio::test]
+async fn a_narrow_key_opens_its_own_doors_alone() {
+    let gateway = Gateway::start().await;
+    let ask = Dialect::Native.ask("gpt-4o", "say: hi", Delivery::Json);
+    assert_eq!(gateway.asks(TEAM_KEY).await, 200, "a record of another team");
+    let mut keys = Vec::new();
+    for scope in ["infer", "audit", "metrics"] {
+        let made = gateway.make(json!({"team_id": "finance-team", "scopes": [scope]})).await;
+        keys.push((scope, word(&made["key"]).to_owned()));
+    }
+    assert_eq!(gateway.asks(&keys[0].1).await, 200, "and one of its own");
+    let limit = json!({"daily_limit_usd": 1});
+    for (method, path, body, want) in [
+        (Method::POST, "/v1/complete", Some(&ask), [200, 403, 403]),
+        (Method::POST, "/v1/estimate", Some(&ask), [200, 403, 403]),
+        (Method::GET, "/v1/models", None, [200, 403, 403]),
+        (Method::GET, "/v1/providers/status", None, [200, 403, 403]),
+        (Method::GET, "/v1/audit/recent", None, [200, 200, 403]),
+        (Method::GET, "/v1/audit/recent?team=finance-team", None, [200, 200, 403]),
+        (Method::GET, "/v1/audit/recent?team=engineering-team", None, [403, 200, 403]),
+        (Method::GET, "/v1/audit/status", None, [403, 200, 403]),
+        (Method::GET, "/v1/budget/finance-team", None, [200, 403, 403]),
+        (Method::GET, "/v1/budget/engineering-team", None, [403, 403, 403]),
+        (Method::PUT, "/v1/budget/finance-team", Some(&limit), [403, 403, 403]),
+        (Method::GET, "/v1/budgets", None, [403, 403, 403]),
+        (Method::GET, "/v1/usage", None, [200, 403, 403]),
+        (Method::GET, "/v1/usage?team=finance-team", None, [200, 403, 403]),
+        (Method::GET, KEYS, None, [403, 403, 403]),
+        (Method::GET, "/metrics", None, [403, 403, 200]),
+    ] {
+        for ((scope, key), want) in keys.iter().zip(want) {
+            let reply = gateway.with_key(method.clone(), path, key, body).await;
+            assert_eq!(reply.status, want, "{scope}: {method} {path}: {}", reply.text());
+        }
+    }
+    let listens = async |key: &str| {
+        let request = gateway.anonymous(Method::GET, "/v1/events").header("x-api-key", key);
+        request.send().await.expect("the gateway answers").status().as_u16()
+    };
+    for ((scope, key), want) in keys.iter().zip([200, 200, 403]) {
+        assert_eq!(listens(key).await, want, "{scope}: events");
+    }
+    let of_auditor = gateway.anonymous(Method::GET, "/v1/events").header("x-api-key", &keys[1].1);
+    let mut reading = Reading::open(of_auditor).await;
+    while let Some(event) = reading.event().await {
+        assert_ne!(event.name, "providers", "an auditor hears of records alone");
+        if event.name == "records" {
+            break;
+        }
+    }
+    let all = gateway.with_key(Method::GET, "/v1/audit/recent", &keys[1].1, None).await.json();
+    for team in ["finance-team", "engineering-team"] {
+        let entries = all["entries"].as_array().expect("entries").iter();
+        assert!(entries.into_iter().any(|entry| entry["team_id"] == team), "{team}: {all}");
+    }
+}
+
+/// What an administrator did to a team is for that team to read, and no other's: the administrator's own key
+/// belongs to a team too.
+#[tokio::test]
+async fn acts_are_read_by_the_team_that_they_were_done_to() {
+    const OF_DEFAULT: &str = "default-key-9d1b7f3e5a";
+    let keys = format!("engineering-team:{TEAM_KEY},finance-team:{OTHER_TEAM_KEY},default:{OF_DEFAULT}");
+    let gateway = Setup::new().env("GATEWAY_API_KEYS", keys).start().await;
+    let made = gateway.make(json!({"team_id": "finance-team", "name": "nightly"})).await;
+    let limit = json!({"daily_limit_usd": 3});
+    assert_eq!(gateway.as_admin(Method::PUT, "/v1/budget/finance-team", Some(limit)).await.status, 200);
+    assert_eq!(gateway.revoke(&made).await.status, 200);
+    let acts = async |key: &str| -> Vec<String> {
+        let page = gateway.with_key(Method::GET, "/v1/audit/recent", key, None).await.json();
+        let entries = page["entries"].as_array().expect("entries").iter();
+        let acts = entries.filter(|entry| entry["type"] == "admin");
+        acts.map(|entry| word(&entry["action"]).to_owned()).collect()
+    };
+    let all = ["key_revoked", "budget_override", "key_made"];
+    for (whose, key, want) in [
+        ("the administrator", ADMIN_KEY, &all[..]),
+        ("the team that they were done to", OTHER_TEAM_KEY, &all),
+        ("another team", TEAM_KEY, &[]),
+        ("the administrator's own team", OF_DEFAULT, &[]),
+    ] {
+        assert_eq!(acts(key).await, want, "{whose}");
     }
 }
 

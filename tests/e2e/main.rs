@@ -66,6 +66,7 @@ mod keys;
 mod leaks;
 mod limits;
 mod matrix;
+mod memory;
 mod messages;
 mod metrics;
 mod personal_data;

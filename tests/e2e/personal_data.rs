@@ -208,6 +208,9 @@ async fn what_a_tool_brought_gets_no_secret_into_a_link() {
     assert_eq!(Dialect::OpenAi.text(&reply), "[SECRET_1]");
 }
 
+/// A word that an analyzer stumbles over.
+const FAILS: &str = "stumble-9d2c";
+
 /// An analyzer that knows one name, and answers in the words of a recorded `presidio-analyzer` 2.2.
 fn analyzer(broken: bool) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -219,7 +222,10 @@ fn analyzer(broken: bool) -> std::net::SocketAddr {
             let Some(texts) = analyze_request(&mut stream) else { continue };
             let lists: Vec<Value> = texts.iter().map(|text| findings(text)).collect();
             let body = if broken { "[]".to_owned() } else { Value::from(lists).to_string() };
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            // spaCy's E088.
+            let fails = texts.iter().any(|text| text.chars().count() > 1_000_000 || text.contains(FAILS));
+            let status = if fails { "500 INTERNAL SERVER ERROR" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close");
             write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok();
         }
     });
@@ -288,6 +294,33 @@ async fn what_an_analyzer_did_not_search_is_not_sent() {
         assert!(!reply.header("retry-after").is_empty(), "{case}");
         assert!(gateway.faults().requests().is_empty(), "{case}");
     }
+}
+
+/// A text of a million characters is no more than an analyzer takes at once, and where a large one fails it all the
+/// same, other requests go on.
+#[tokio::test]
+async fn a_long_text_is_searched_in_pieces_and_takes_the_analyzer_from_nobody() {
+    let url = format!("http://{}", analyzer(false));
+    let setup = Setup::new().env("PII_ENGINE", "both").env("PRESIDIO_URL", &url).env("RUST_LOG", "info");
+    let gateway = setup.env("CIRCUIT_BREAKER_FAILURES", 1).start().await;
+    let words = "no names here ".repeat(75_000);
+    let ask = |text: &str| Dialect::Native.ask("gpt-4.1", text, Delivery::Json);
+    let reply = gateway.post("/v1/complete", &ask(&format!("{words}Zoë Smith\nsay: done"))).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json()["pii_summary"]["by_type"], json!({"PERSON": 1}));
+    for _ in 0..2 {
+        let reply = gateway.post("/v1/complete", &ask(&format!("{words}{FAILS}"))).await;
+        let code = reply.json()["error"]["code"].clone();
+        assert_eq!((reply.status, code), (503, json!("inspection_unavailable")));
+        let reply = gateway.post("/v1/complete", &ask("say: hello")).await;
+        assert_eq!(reply.status, 200, "another caller: {}", reply.text());
+    }
+    let reply = gateway.post("/v1/complete", &ask(FAILS)).await;
+    assert_eq!(reply.status, 503, "an analyzer that fails small texts is unwell");
+    crate::gateway::eventually("it is left alone", async || {
+        gateway.post("/v1/complete", &ask("say: hello")).await.status == 503
+    })
+    .await;
 }
 
 /// A model that says what nobody told it. Answers each connection once, in the way that was asked for.

@@ -1,12 +1,14 @@
 //! Streams that break, stall or are left, on either side.
 
 use crate::client::{Delivery, Dialect, Event, Reading, Reply};
-use crate::gateway::{Gateway, Setup, TEAM_KEY, eventually, within};
+use crate::gateway::{ADMIN_KEY, Gateway, Setup, TEAM_KEY, eventually, self_signed, within};
+use crate::records::records;
 use gateway_simulator::{Failure, Point, Provider, Rule};
 use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 
 const DIALECTS: [Dialect; 3] = [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic];
@@ -290,6 +292,111 @@ async fn gaps(gateway: &Gateway) -> Vec<Duration> {
     let mut gaps: Vec<Duration> = arrivals.windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort();
     gaps
+}
+
+/// A caller whose buffers are small asks for a stream that is larger than all that the system keeps on the way.
+async fn asks_for_more_than_it_takes(gateway: &Gateway) -> TcpStream {
+    let mut body = Dialect::OpenAi.ask("gpt-4.1", "words: 200000", Delivery::Stream);
+    body["max_tokens"] = 32_768.into();
+    let body = body.to_string();
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a socket option");
+    let mut socket = socket.connect(gateway.address()).await.expect("connect");
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: gateway\r\nx-api-key: {TEAM_KEY}\r\ncontent-length: {}\r\n\r\n",
+        Dialect::OpenAi.path(),
+        body.len()
+    );
+    socket.write_all((head + &body).as_bytes()).await.expect("sent");
+    socket
+}
+
+async fn streams_recorded(gateway: &Gateway) -> Vec<Value> {
+    let mut all = records(gateway).await;
+    all.retain(|record| record["stream"] == true);
+    all
+}
+
+#[tokio::test]
+async fn a_caller_that_takes_nothing_loses_its_place() {
+    let setup = Setup::new().env("GATEWAY_WRITE_TIMEOUT_S", 2).env("GATEWAY_MAX_IN_FLIGHT", 1);
+    let gateway = setup.env("RUST_LOG", "info").start().await;
+    let socket = asks_for_more_than_it_takes(&gateway).await;
+    eventually("it has the one place", async || {
+        gateway.get("/health/ready").await.json()["open_exchanges"] == 1
+    })
+    .await;
+    let body = Dialect::OpenAi.ask("gpt-4o", "say: whole", Delivery::Json);
+    let ask = async || gateway.post(Dialect::OpenAi.path(), &body).await.status;
+    assert_eq!(ask().await, 503, "the place is taken");
+    eventually("the place is free", async || ask().await == 200).await;
+    let all = streams_recorded(&gateway).await;
+    let told: Vec<_> = all.iter().map(|record| (&record["outcome"], &record["status"])).collect();
+    assert_eq!(told, [(&"cancelled".into(), &499.into())], "{all:?}");
+    let status = gateway.status_of(Provider::OpenAi).await;
+    assert_eq!((&status["consecutive_failures"], &status["in_flight"]), (&0.into(), &0.into()), "{status}");
+    drop(socket);
+}
+
+/// HTTP/2 has a window for each stream: here the connection is well, and the answer has no room to go to.
+#[tokio::test]
+async fn a_stream_of_http_2_that_nobody_takes_is_ended() {
+    let (certificate, key) = self_signed();
+    let setup = Setup::new().file("tls.crt", certificate).file("tls.key", key);
+    let setup = setup.env("GATEWAY_TLS_CERT", "tls.crt").env("GATEWAY_TLS_KEY", "tls.key");
+    let setup = setup.env("GATEWAY_MAX_IN_FLIGHT", 1).env("REQUEST_TOTAL_TIMEOUT_S", 2);
+    let gateway = setup.env("RUST_LOG", "info").launch().await;
+    // Made for its crypto provider.
+    drop(crate::client::http());
+    let trusted = reqwest::Certificate::from_pem(certificate.as_bytes()).expect("a certificate");
+    let http = || reqwest::Client::builder().no_proxy().tls_certs_only([trusted.clone()]).build();
+    let (other, http) = (http().expect("a client"), http().expect("a client"));
+    let url = |path: &str| format!("https://{}{path}", gateway.address());
+    let mut body = Dialect::OpenAi.ask("gpt-4.1", "words: 200000", Delivery::Stream);
+    body["max_tokens"] = 32_768.into();
+    let post = |http: &reqwest::Client, body: &Value| {
+        http.post(url(Dialect::OpenAi.path())).bearer_auth(TEAM_KEY).json(body).send()
+    };
+    let unread = post(&other, &body).await.expect("the gateway answers");
+    assert_eq!((unread.status().as_u16(), unread.version()), (200, reqwest::Version::HTTP_2));
+    let small = Dialect::OpenAi.ask("gpt-4o", "say: whole", Delivery::Json);
+    let ask = async || post(&http, &small).await.expect("the gateway answers").status().as_u16();
+    assert_eq!(ask().await, 503, "it has the one place");
+    eventually("the place is free", async || ask().await == 200).await;
+    let recent = http.get(url("/v1/audit/recent?limit=1000")).bearer_auth(ADMIN_KEY).send().await;
+    let page: Value = recent.expect("the gateway answers").json().await.expect("JSON");
+    let mut streams = page["entries"].as_array().expect("entries").clone();
+    streams.retain(|record| record["stream"] == true);
+    let told: Vec<_> = streams.iter().map(|record| (&record["outcome"], &record["code"])).collect();
+    assert_eq!(told, [(&"cut_short".into(), &"upstream_timeout".into())], "{streams:?}");
+    drop(unread);
+}
+
+/// It takes a little again and again, so that the system never gives it up.
+#[tokio::test]
+async fn a_slow_caller_has_as_long_as_a_request_may_take() {
+    let setup = Setup::new().env("REQUEST_TOTAL_TIMEOUT_S", 2).env("CIRCUIT_BREAKER_FAILURES", 1);
+    let gateway = setup.env("RUST_LOG", "info").start().await;
+    let mut socket = asks_for_more_than_it_takes(&gateway).await;
+    let mut answer = Vec::new();
+    eventually("its time is over", async || {
+        let mut piece = [0; 2_048];
+        let read = socket.read(&mut piece).await.expect("the stream goes on");
+        answer.extend_from_slice(&piece[..read]);
+        !streams_recorded(&gateway).await.is_empty()
+    })
+    .await;
+    while !answer.ends_with(b"0\r\n\r\n") {
+        assert_ne!(socket.read_buf(&mut answer).await.expect("readable"), 0, "it ends as a body should");
+    }
+    let text = String::from_utf8_lossy(&answer);
+    assert_eq!(text.matches("\"upstream_timeout\"").count(), 1, "one error event at the end");
+    assert!(!text.contains("[DONE]"));
+    let all = streams_recorded(&gateway).await;
+    assert_eq!((all.len(), &all[0]["outcome"]), (1, &"cut_short".into()), "{all:?}");
+    assert_eq!(all[0]["code"], "upstream_timeout");
+    let status = gateway.status_of(Provider::OpenAi).await;
+    assert_eq!((&status["state"], &status["error_rate"]), (&"closed".into(), &0.0.into()), "{status}");
 }
 
 #[tokio::test]

@@ -13,7 +13,10 @@ pub(crate) fn class_of(status: u16, headers: Headers) -> FaultClass {
         429 => FaultClass::RateLimited { retry_after: retry_after(headers) },
         404 => FaultClass::ModelNotFound,
         // A redirect is never followed, so it and a refused method tell of a wrong base URL.
-        300..=399 | 401..=403 | 405 | 407 => FaultClass::Misconfigured,
+        300..=399 | 401 | 402 | 405 | 407 => FaultClass::Misconfigured,
+        // Who we are is known. Whether it is our account that may do nothing at all, the body says; else a caller
+        // could take the upstream away from all others by asking for what we may not have.
+        403 => FaultClass::NotPermitted,
         // It gave up on reading us, lost a race of its own or was failed by something behind it: none of it
         // is the caller's doing.
         408 | 409 | 424 | 425 | 499 => FaultClass::Unavailable,
@@ -33,9 +36,14 @@ pub(crate) fn retry_after(headers: Headers) -> Option<Duration> {
     seconds.max(millis)
 }
 
+/// A provider that names a longer wait is asked again after this: nobody plans by it, and no clock has to count
+/// so far.
+const LONGEST_WAIT: f64 = 600.0;
+
 /// `None` for what is no duration: negative, infinite, not a number.
 pub(crate) fn seconds(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
+    let bounded = seconds.is_finite().then(|| seconds.min(LONGEST_WAIT))?;
+    Duration::try_from_secs_f64(bounded).ok()
 }
 
 /// Finds the field that a message or a `param` blames: its first word, or a quoted path, by the first
@@ -63,7 +71,7 @@ mod tests {
             (400, refused.clone()),
             (401, FaultClass::Misconfigured),
             (402, FaultClass::Misconfigured),
-            (403, FaultClass::Misconfigured),
+            (403, FaultClass::NotPermitted),
             (404, FaultClass::ModelNotFound),
             (405, FaultClass::Misconfigured),
             (408, FaultClass::Unavailable),
@@ -91,7 +99,12 @@ mod tests {
             ("a date", Some("Wed, 21 Oct 2026 07:28:00 GMT"), None, None),
             ("negative", Some("-1"), None, None),
             ("no number", Some("NaN"), None, None),
-            ("beyond all time", Some("1e300"), None, None),
+            ("no end", Some("inf"), None, None),
+            ("the longest", Some("600"), None, Some(600_000)),
+            ("a year", Some("31536000"), None, Some(600_000)),
+            ("longer than a clock counts", Some("9999999999999999999"), None, Some(600_000)),
+            ("in milliseconds too", None, Some("9999999999999999999"), Some(600_000)),
+            ("beyond all time", Some("1e300"), None, Some(600_000)),
         ] {
             let headers = |name: &str| match name {
                 "retry-after" => seconds.map(str::to_owned),

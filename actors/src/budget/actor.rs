@@ -12,7 +12,7 @@ use gateway_core::breaker::{Breaker, Change, Event, Rule, Ticket};
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
 use gateway_core::ids::TeamId;
-use gateway_core::ledger::{Answer, Ledger, LedgerError, Op};
+use gateway_core::ledger::{Answer, Ledger, LedgerError, Op, Warning};
 use tokio::sync::oneshot;
 
 use super::leases::Leases;
@@ -36,7 +36,7 @@ pub struct StoreState {
     pub term: Option<u64>,
     /// Why it can't be used; for the log and the operator.
     pub error: Option<String>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 pub(super) type Published = Arc<ArcSwap<StoreState>>;

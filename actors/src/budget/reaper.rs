@@ -104,7 +104,7 @@ impl Round {
                 .warnings
                 .iter()
                 .filter(|new| !known.warnings.contains(new))
-                .for_each(|new| log::warn!("{new}"));
+                .for_each(|new| log::warn!("{}", new.logged));
             if let Some(error) = state.error.as_ref().filter(|_| known.error.is_none()) {
                 log::error!(error = error.as_str(); "the budget store is not ready");
             }

@@ -312,7 +312,7 @@ impl Reply {
 
     fn too_long(&self, limit: usize) -> Fault {
         log::warn!(upstream:% = self.shared.name, limit; "the answer is longer than UPSTREAM_MAX_BODY_BYTES");
-        Fault::new(FaultClass::Broken, Some(self.status))
+        Fault::new(FaultClass::TooLarge, Some(self.status))
     }
 
     /// Error answers come quickly and would flatter the percentiles.

@@ -15,8 +15,9 @@ pub(super) struct Report {
     pub probe: bool,
     pub model: ModelName,
     pub ending: Ending,
-    /// The call's place in flight, so that in-flight calls bound the queue of reports too.
-    pub place: Place,
+    /// The call's place in flight, so that in-flight calls bound the queue of reports too. `None` where the call
+    /// goes on: a probe that has proved itself, which no call tells twice.
+    pub place: Option<Place>,
 }
 
 pub(super) enum Ending {

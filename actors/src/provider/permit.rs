@@ -48,6 +48,19 @@ impl Permit {
         self.outcome = outcome;
     }
 
+    /// The upstream answers: content has begun. Where this call is a probe, others may pass from here on; a stream
+    /// can last for minutes. How the call ends is reported all the same.
+    pub fn proved(&mut self) {
+        if std::mem::take(&mut self.probe) {
+            self.tell(true, Ending::Answered, None);
+        }
+    }
+
+    fn tell(&self, probe: bool, ending: Ending, place: Option<Place>) {
+        let report = Report { ticket: self.ticket, probe, model: self.model.clone(), ending, place };
+        self.shared.mailbox.deliver(report);
+    }
+
     /// Whether this call tests an upstream that was left alone until now.
     pub fn is_probe(&self) -> bool {
         self.probe
@@ -77,9 +90,7 @@ impl Drop for Permit {
             gate.leave();
             return;
         }
-        let place = Place(self.shared.clone());
-        let model = self.model.clone();
-        self.shared.mailbox.deliver(Report { ticket: self.ticket, probe: self.probe, model, ending, place });
+        self.tell(self.probe, ending, Some(Place(self.shared.clone())));
     }
 }
 

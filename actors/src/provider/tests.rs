@@ -127,6 +127,36 @@ async fn it_opens_refuses_probes_once_and_closes() {
 }
 
 #[actix::test]
+async fn a_probe_that_has_proved_itself_is_not_waited_for() {
+    let bench = bench().await;
+    bench.open().await;
+    bench.clock.pass(COOLDOWN);
+    let mut probe = bench.permit();
+    probe.proved();
+    bench.heard().await;
+    assert_eq!(bench.state(), State::Closed, "its stream goes on");
+    assert!(!bench.permit().is_probe());
+    assert_eq!(bench.provider.status().in_flight, 1, "it holds its place until it ends");
+    probe.proved();
+    probe.report(failure());
+    drop(probe);
+    bench.heard().await;
+    let after = bench.provider.status();
+    assert_eq!((after.state, after.in_flight), (State::Closed, 0));
+}
+
+#[actix::test]
+async fn a_call_that_is_no_probe_proves_nothing() {
+    let bench = bench().await;
+    bench.call(failure()).await;
+    let mut permit = bench.permit();
+    permit.proved();
+    bench.heard().await;
+    assert_eq!(bench.provider.status().consecutive_failures, 1);
+    permit.report(Outcome::Abandoned);
+}
+
+#[actix::test]
 async fn a_failed_probe_opens_it_for_longer() {
     let bench = bench().await;
     bench.open().await;
@@ -264,6 +294,8 @@ async fn what_the_caller_caused_is_no_failure() {
         FaultClass::ContentFiltered,
         FaultClass::ContextTooLong,
         FaultClass::ModelNotFound,
+        FaultClass::NotPermitted,
+        FaultClass::TooLarge,
     ] {
         for _ in 0..5 {
             bench.call(Outcome::Faulted(Fault::new(class.clone(), Some(400)))).await;

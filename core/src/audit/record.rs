@@ -35,11 +35,12 @@ impl Record {
         }
     }
 
-    /// Whose it is; `None` where nobody was proved.
+    /// Whose it is to read, beside auditors and administrators: the caller's team, or that to which an administrator
+    /// did something. `None` where nobody was proved, or the act touched no team.
     pub fn team(&self) -> Option<&Named> {
         match self {
             Record::Request(request) => request.team_id.as_ref(),
-            Record::Admin(admin) => admin.team_id.as_ref(),
+            Record::Admin(admin) => admin.target_team_id.as_ref(),
         }
     }
 

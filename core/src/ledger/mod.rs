@@ -84,8 +84,16 @@ pub struct Health {
     /// Moves whenever another node answers than before, or the same after a restart: it may have lost
     /// what it acknowledged last, so owners announce their reservations again.
     pub term: u64,
-    /// Sentences for an operator.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// What a store is not fit for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// For an operator, who reads the log: it names the node.
+    pub logged: String,
+    /// For whoever asks whether the gateway is ready: without an address.
+    pub shown: String,
 }
 
 /// Why a ledger gave no answer.

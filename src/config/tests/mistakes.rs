@@ -30,6 +30,11 @@ fn each_mistake_of_the_environment_has_its_message() {
             "GATEWAY_MAX_BODY_BYTES: \"32MB\" is not a whole number: write a whole number from 1024 to 1073741824 (bytes)",
         ),
         (
+            &[("GATEWAY_MAX_IN_FLIGHT_BYTES", "33554431")],
+            "GATEWAY_MAX_IN_FLIGHT_BYTES: is less than GATEWAY_MAX_BODY_BYTES (33554432), so the largest body is never \
+             taken: raise this one or lower that one",
+        ),
+        (
             &[("CIRCUIT_BREAKER_FAILURES", "-1")],
             "CIRCUIT_BREAKER_FAILURES: \"-1\" is not a whole number: write a whole number from 1 to 1000 (failures in a row)",
         ),

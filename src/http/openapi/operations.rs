@@ -227,6 +227,8 @@ struct Ready {
     providers: BTreeMap<String, ProviderState>,
     /// Requests under way.
     open_exchanges: usize,
+    /// Bytes of their bodies.
+    held_bytes: usize,
 }
 
 #[derive(Serialize, ToSchema)]

@@ -451,11 +451,30 @@ await step("a team sees its own", async () => {
   }
   assert.equal(await team.locator("#budgets button:has-text('Change')").count(), 0);
   for (const hidden of ["#trail", "#keys"]) assert.equal(await team.locator(hidden).count(), 0, hidden);
-  assert.deepEqual(await team.$$eval("#audit [data-record] td:nth-child(2)", (found) => [...new Set(found.map((cell) => cell.textContent))]), ["engineering-team"]);
+  // An act stands there with its administrator's team.
+  assert.deepEqual(await team.$$eval("#audit [data-record]:not(.act) td:nth-child(2)", (found) => [...new Set(found.map((cell) => cell.textContent))]), ["engineering-team"]);
   const everything = (await Promise.all(answers)).join("\n") + (await team.content());
   for (const other of ["finance-team", "marketing-team"]) assert.ok(!everything.includes(other), `${other} is told`);
   assert.ok(everything.includes("engineering-team"));
   await team.context().close();
+});
+
+await step("an auditor sees records and the trail, and asks for nothing else", async () => {
+  const { json: made } = await api(KEYS.admin, "POST", "/v1/keys", { team_id: "marketing-team", scopes: ["audit"] });
+  const auditor = await open();
+  const refused = [];
+  auditor.on("response", (response) => response.status() === 403 && refused.push(response.url()));
+  await auditor.fill("input[name=key]", made.key);
+  await auditor.keyboard.press("Enter");
+  for (const shown of ["#audit", "#trail"]) await auditor.waitForSelector(`${shown}[data-state=ready]`);
+  assert.match(await auditor.locator(".who").innerText(), /Auditor/);
+  const teams = await auditor.$$eval("#audit [data-record] td:nth-child(2)", (found) => found.map((cell) => cell.textContent));
+  assert.ok(new Set(teams).size > 1, `records of more than one team: ${teams}`);
+  for (const hidden of ["#providers", "#budgets", "#cost", "#keys"]) assert.equal(await auditor.locator(hidden).count(), 0, hidden);
+  await accessible(auditor, "an auditor's view");
+  assert.deepEqual(refused, []);
+  await auditor.context().close();
+  assert.equal((await api(KEYS.admin, "DELETE", `/v1/keys/${made.id}`)).status, 200);
 });
 
 assert.deepEqual(strangers, [], "no request leaves the host");

@@ -260,6 +260,27 @@ fn selectors_meet_the_pods() {
     );
 }
 
+/// What Helm says after it installed something; no cluster is asked.
+#[test]
+fn its_notes_tell_what_the_network_policy_keeps_in() {
+    let (siem, redis) = ("A SIEM on another port", "where Redis listens on another port");
+    let shared = format!("{LEAST}redis: {{urlFrom: {{name: redis, key: url}}}}\n");
+    for (case, values, want) in [
+        ("least", LEAST, [true, false]),
+        ("on Redis, without a rule for it", &shared, [true, true]),
+        ("all", ALL, [true, false]),
+        ("without a policy", BARE, [false, false]),
+    ] {
+        let mut command = helm();
+        command.args(["install", "gw", "--dry-run=client", "--values", "-"]);
+        let output = fed(command.arg(path(CHART)), values);
+        succeeded(output.clone(), case);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (_, notes) = text.split_once("\nNOTES:\n").expect("notes");
+        assert_eq!([siem, redis].map(|words| notes.contains(words)), want, "{case}: {notes}");
+    }
+}
+
 #[test]
 fn the_page_beside_it_names_every_value() {
     let page = read(&format!("{CHART}/README.md"));

@@ -1,6 +1,6 @@
 //! The compose file: it parses, its names exist, the gateway takes what it sets, and nothing is open.
 
-use super::{all_documented, answer, look, path, strings, yaml};
+use super::{all_documented, answer, example, look, path, strings, yaml};
 use crate::gateway::{Setup, eventually};
 use crate::shared_budgets::Redis;
 use serde_json::{Map, Value};
@@ -8,6 +8,19 @@ use serde_json::{Map, Value};
 const FILE: &str = "deploy/compose.yaml";
 /// Of compose and Grafana, not of the gateway.
 const NOT_OURS: [&str; 2] = ["GRAFANA_ADMIN_PASSWORD", "IMAGE_TAG"];
+
+/// What a container decides over the `.env`: where it listens and writes, who is beside it, and that its keys are
+/// its own.
+const CONTAINERS: [&str; 8] = [
+    "GATEWAY_ADMIN_KEY",
+    "GATEWAY_API_KEYS",
+    "GATEWAY_BIND",
+    "GATEWAY_CONFIG",
+    "GATEWAY_DEMO_KEYS",
+    "LOG_FORMAT",
+    "METRICS_OPEN",
+    "REDIS_URL",
+];
 
 fn compose() -> Value {
     let file = path(FILE);
@@ -29,13 +42,26 @@ fn every_name_in_it_is_documented() {
     all_documented(FILE, asked.into_iter().filter(|name| !NOT_OURS.contains(name)));
 }
 
+/// As the header has it: a copy of the example with one provider's key, and what the file sets over it.
 #[test]
 fn the_gateway_takes_what_it_sets() {
     let told = compose();
+    let file = &told["file"];
+    assert_eq!(file["services"]["gateway"]["env_file"][0]["path"], "../.env", "every setting of the .env");
+    let example = example();
+    let set = environment(file);
+    for (name, value) in &example {
+        let ours = set.get(name).map(|value| value.as_str().expect("a string"));
+        let is_ours = CONTAINERS.contains(&name.as_str());
+        assert_eq!(ours.is_some(), is_ours, "{name}: the .env has {value}, and the container {ours:?}");
+    }
     let setup = Setup::new().arguments(&["check"]).without("ANTHROPIC_API_KEY").without("GEMINI_API_KEY");
-    let set = environment(&told["file"]).iter();
-    let setup = set.fold(setup, |setup, (name, value)| setup.env(name, value.as_str().expect("a string")));
-    let checked = setup.env("GATEWAY_BIND", "0.0.0.0:8000").run();
+    let of_file = example.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let of_container = set.iter().map(|(name, value)| (name.as_str(), value.as_str().expect("a string")));
+    let keys =
+        [("OPENAI_API_KEY", "sk-one"), ("GATEWAY_STATE_DIR", "./state"), ("INJECTION_ACTION", "block")];
+    let all = of_file.chain(of_container).chain(keys);
+    let checked = all.fold(setup, |setup, (name, value)| setup.env(name, value)).run();
     assert!(checked.status.success(), "{}{}", checked.out, checked.err);
     assert!(checked.out.contains("openai: default model"), "{}", checked.out);
 }

@@ -8,7 +8,7 @@ use crate::sdk::succeeded;
 use gateway_simulator::{Provider, Simulator, SimulatorOptions};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 const DOCKERFILE: &str = "deploy/Dockerfile";
@@ -98,15 +98,69 @@ fn the_context_has_what_the_build_needs_and_nothing_private() {
     let sent = |name: &str| lines.contains(&format!("!{name}").as_str());
     let manifest: toml::Table = read("Cargo.toml").parse().expect("cargo reads it too");
     let members = manifest["workspace"]["members"].as_array().expect("a list").iter();
-    let rooms = members.filter_map(toml::Value::as_str).filter(|room| *room != ".");
-    for needed in
-        rooms.chain(["Cargo.toml", "Cargo.lock", "LICENSE", "src", "tests", "docs", "deploy/rootfs"])
-    {
-        assert!(sent(needed), "{needed} is not in the build's context");
+    let rooms: Vec<&str> = members.filter_map(toml::Value::as_str).collect();
+    let beside = ["Cargo.toml", "Cargo.lock", "LICENSE", "src", "tests", "docs", "deploy/rootfs"];
+    let mut needed: Vec<PathBuf> = rooms.iter().chain(&beside).map(PathBuf::from).collect();
+    needed.retain(|room| room != Path::new("."));
+    needed.extend(targets(&manifest));
+    for needed in needed {
+        let is_sent = needed.ancestors().any(|above| above.to_str().is_some_and(sent));
+        assert!(is_sent, "{} is not in the build's context", needed.display());
+    }
+    let built = rooms.iter().map(|room| if *room == "." { "src".to_owned() } else { format!("{room}/src") });
+    let embedded: Vec<PathBuf> = built.flat_map(|folder| embedded(&path(&folder))).collect();
+    for known in ["dashboard", "docs/openapi.json", "core/src/catalog/prices.toml"] {
+        assert!(embedded.iter().any(|path| path.starts_with(known)), "{known} was not seen: {embedded:?}");
+    }
+    for path in embedded {
+        let is_sent = path.ancestors().any(|above| above.to_str().is_some_and(sent));
+        assert!(is_sent, "{} is compiled in, and not in the build's context", path.display());
     }
     for private in [".env", ".git", "state", "target", "gateway.toml"] {
         assert!(!sent(private), "{private} is sent to the build");
     }
+}
+
+/// The files of the root's targets: Cargo reads no manifest that names one which is not there.
+fn targets(manifest: &toml::Table) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for (kind, folder) in
+        [("bin", "src/bin"), ("test", "tests"), ("bench", "benches"), ("example", "examples")]
+    {
+        for target in manifest.get(kind).and_then(toml::Value::as_array).into_iter().flatten() {
+            let written = target.get("path").and_then(toml::Value::as_str).map(str::to_owned);
+            let name = target["name"].as_str().expect("a name");
+            found.push(PathBuf::from(written.unwrap_or_else(|| format!("{folder}/{name}.rs"))));
+        }
+    }
+    assert!(found.contains(&PathBuf::from("benches/metrics.rs")), "the targets were not read: {found:?}");
+    found
+}
+
+/// Whatever `include_str!` and `include_bytes!` name below a folder, from the repository's root. Of a path that a
+/// macro puts together, that which stands before the part that it fills in.
+fn embedded(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for file in contents(folder).into_keys().filter(|name| name.ends_with(".rs")) {
+        let file = folder.join(file);
+        let text = std::fs::read_to_string(&file).expect("a source can be read");
+        let named =
+            ["include_str!(", "include_bytes!("].into_iter().flat_map(|word| text.split(word).skip(1));
+        for rest in named {
+            let rest = rest.strip_prefix("concat!(").unwrap_or(rest);
+            let Some(name) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()) else { continue };
+            let from = file.parent().expect("a file stands in a folder").strip_prefix(super::ROOT);
+            let mut whole = PathBuf::new();
+            for part in from.expect("below the root").join(name).components() {
+                match part {
+                    Component::ParentDir => assert!(whole.pop(), "{name} leaves the repository"),
+                    part => whole.push(part),
+                }
+            }
+            found.push(whole);
+        }
+    }
+    found
 }
 
 #[test]

@@ -79,6 +79,16 @@ fn documented() -> BTreeSet<String> {
     names
 }
 
+/// Names and values that `.env.example` sets.
+fn example() -> Vec<(String, String)> {
+    let text = read(".env.example");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    assert!(pairs.len() > 20, "the example was not understood: {pairs:?}");
+    pairs
+}
+
 /// Fails where a name is not explained: it would have no effect, or keep the gateway from starting.
 fn all_documented<'a>(place: &str, names: impl IntoIterator<Item = &'a str>) {
     let documented = documented();

@@ -1,6 +1,6 @@
 //! The systemd unit: systemd finds no mistake in it, and little that it leaves open.
 
-use super::{all_documented, read};
+use super::{all_documented, example, read};
 use crate::gateway::Scratch;
 use crate::sdk::succeeded;
 use std::process::Command;
@@ -57,6 +57,11 @@ fn it_sets_names_that_exist_and_waits_long_enough() {
     let text = read(UNIT);
     let setting = |key: &'static str| text.lines().filter_map(move |line| line.strip_prefix(key));
     all_documented(UNIT, setting("Environment=").filter_map(|pair| pair.split('=').next()));
+    // systemd.exec(5): what a file sets wins, and the header says to install a copy of the example.
+    let own: Vec<&str> = setting("Environment=").filter_map(|pair| pair.split('=').next()).collect();
+    for (name, _) in example() {
+        assert!(!own.contains(&name.as_str()), "{UNIT} sets {name}, and .env.example takes it back");
+    }
     let wait: u64 = setting("TimeoutStopSec=").next().and_then(|text| text.parse().ok()).expect("seconds");
     assert!(wait >= super::chart::LONGEST_STOP_S, "the grace and all that is written after it: {wait}");
 }

@@ -25,6 +25,11 @@ pub(super) fn fault(status: u16, headers: Headers, body: &[u8]) -> Fault {
             Ok(body) => refusal(message_of(&body["error"])),
             Err(_) => FaultClass::Refused { field: None },
         },
+        FaultClass::NotPermitted => match serde_json::from_slice::<Value>(body) {
+            // Their edge, which does not serve the place that we call from: `Request not allowed`.
+            Ok(body) if body["error"]["type"] == "forbidden" => FaultClass::Misconfigured,
+            _ => FaultClass::NotPermitted,
+        },
         class => class,
     };
     Fault::new(class, Some(status))
@@ -34,7 +39,8 @@ pub(super) fn fault(status: u16, headers: Headers, body: &[u8]) -> Fault {
 pub(super) fn within_answer(error: &Value) -> Fault {
     let class = match error["type"].as_str().unwrap_or_default() {
         "rate_limit_error" => FaultClass::RateLimited { retry_after: None },
-        "authentication_error" | "permission_error" | "billing_error" => FaultClass::Misconfigured,
+        "authentication_error" | "billing_error" => FaultClass::Misconfigured,
+        "permission_error" => FaultClass::NotPermitted,
         "not_found_error" => FaultClass::ModelNotFound,
         "request_too_large" => FaultClass::Refused { field: None },
         "invalid_request_error" => refusal(message_of(error)),

@@ -78,7 +78,7 @@ fn other_statuses_are_sorted_by_whose_doing_they_are() {
         ("two of a kind", 400, "`temperature` and `top_p` cannot both be", refused(Some("temperature"))),
         ("no field of ours", 400, "This model does not support effort level 'xhigh'.", refused(None)),
         ("a wrong key", 401, "invalid x-api-key", FaultClass::Misconfigured),
-        ("no permission", 403, "", FaultClass::Misconfigured),
+        ("no permission", 403, "Your API key does not have permission", FaultClass::NotPermitted),
         ("an unknown model", 404, "model: claude-sonet", FaultClass::ModelNotFound),
         ("too large", 413, "", refused(None)),
         ("a rate limit", 429, "would exceed", limited(16)),
@@ -92,4 +92,7 @@ fn other_statuses_are_sorted_by_whose_doing_they_are() {
         let unread = AnthropicMessages.fault(status, &headers, b"<html>");
         assert!(status == 400 || unread.class == want, "{case}, without a body");
     }
+    let edge = json!({"error": {"type": "forbidden", "message": "Request not allowed"}}).to_string();
+    let fault = AnthropicMessages.fault(403, &|_| None, edge.as_bytes());
+    assert_eq!(fault.class, FaultClass::Misconfigured, "a place that is not served");
 }

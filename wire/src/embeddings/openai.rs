@@ -9,6 +9,7 @@ use bytes::Bytes;
 use gateway_core::conversation::Text;
 use gateway_core::embedding::{Embedding, Inputs, VectorFormat, Vectors};
 use gateway_core::fault::{Fault, FaultClass};
+use gateway_core::ids::ProviderKind;
 use gateway_core::usage::Usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -55,7 +56,7 @@ fn call(path: String, embedding: &Embedding, target: &Target) -> Call {
     if let Some(dimensions) = embedding.dimensions {
         json.integer("dimensions", dimensions);
     }
-    if let Some(format) = embedding.format {
+    if let Some(format) = asked_format(embedding, target.kind) {
         json.raw(
             "encoding_format",
             match format {
@@ -69,6 +70,15 @@ fn call(path: String, embedding: &Embedding, target: &Target) -> Call {
     }
     json.end();
     Call { path, headers: &[], body, dropped: Vec::new(), renamed: Vec::new() }
+}
+
+/// Base64 wherever it is known to be understood: as numbers the vectors of the largest request that is allowed would
+/// be 80 to 120 MB. The caller gets the form that it asked for (`form`).
+fn asked_format(embedding: &Embedding, kind: ProviderKind) -> Option<VectorFormat> {
+    match kind {
+        ProviderKind::OpenAi | ProviderKind::AzureOpenAi => Some(VectorFormat::Base64),
+        ProviderKind::OpenAiCompatible | ProviderKind::Anthropic | ProviderKind::Gemini => embedding.format,
+    }
 }
 
 #[derive(Deserialize)]

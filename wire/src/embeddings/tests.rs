@@ -73,7 +73,18 @@ fn each_form_of_input_goes_out() {
     let body = json!({"model": "m", "input": ["a", "b"], "dimensions": 8});
     let (path, got) = sent(&Azure, &body);
     assert_eq!(path, "/openai/deployments/m%2F1/embeddings?api-version=2024-10-21");
-    assert_eq!(got, json!({"model": "m/1", "input": ["a", "b"], "dimensions": 8}));
+    let base64 = json!({"model": "m/1", "input": ["a", "b"], "dimensions": 8, "encoding_format": "base64"});
+    assert_eq!(got, base64, "a quarter of what numbers take");
+    let other = Target { kind: ProviderKind::OpenAiCompatible, ..target("m/1") };
+    for (asked, want) in
+        [(None, json!(null)), (Some("float"), json!("float")), (Some("base64"), json!("base64"))]
+    {
+        let mut body = body.clone();
+        body["encoding_format"] = asked.into();
+        let call = OpenAi.encode(&read(&body).expect("a request"), &other);
+        let got: Value = serde_json::from_slice(&call.body).expect("JSON");
+        assert_eq!(got["encoding_format"], want, "a server that may know one form alone");
+    }
     let (path, got) = sent(&Gemini, &body);
     assert_eq!(path, "/v1beta/models/m%2F1:batchEmbedContents");
     let request = |text: &str| json!({"model": "models/m/1", "content": {"parts": [{"text": text}]}, "outputDimensionality": 8});
@@ -141,6 +152,21 @@ fn answers_keep_the_order_of_the_inputs() {
     let gemini = json!({"embeddings": [{"values": [1, 2]}], "usageMetadata": {"promptTokenCount": 3}});
     assert_eq!(Gemini.read(&gemini.to_string().into(), 1).expect("an answer").usage.input, Some(3));
     assert!(Gemini.read(&gemini.to_string().into(), 2).is_err());
+}
+
+#[test]
+fn vectors_are_numbers_unless_base64_is_asked_for() {
+    let vectors = OpenAi.read(&json!({"data": [{"embedding": "AAAAPwAAgL8="}]}).to_string().into(), 1);
+    let vectors = vectors.expect("an answer");
+    for (format, want) in [
+        (None, json!([0.5, -1.0])),
+        (Some(VectorFormat::Floats), json!([0.5, -1.0])),
+        (Some(VectorFormat::Base64), json!("AAAAPwAAgL8=")),
+    ] {
+        let body: Value =
+            serde_json::from_slice(&answer(&vectors, format, &facts(&vectors.usage))).expect("JSON");
+        assert_eq!(body["data"][0]["embedding"], want, "{format:?}");
+    }
 }
 
 #[test]

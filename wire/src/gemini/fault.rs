@@ -38,6 +38,7 @@ fn sort(status: u16, headers: Headers, error: &Value) -> FaultClass {
         FaultClass::RateLimited { retry_after } => {
             FaultClass::RateLimited { retry_after: retry_after.max(retry_delay(error)) }
         }
+        FaultClass::NotPermitted => not_permitted(error),
         FaultClass::Refused { .. } if status == 400 => refusal(error),
         class => class,
     }
@@ -45,12 +46,13 @@ fn sort(status: u16, headers: Headers, error: &Value) -> FaultClass {
 
 fn refusal(error: &Value) -> FaultClass {
     // A bad key is a 400 here, not a 401; so is a country that they serve paying projects in only.
-    let is_key =
-        details(error).any(|detail| detail["reason"].as_str().is_some_and(|r| r.starts_with("API_KEY_")));
-    if is_key || error["status"] == "FAILED_PRECONDITION" {
+    if is_of_account(error) {
         return FaultClass::Misconfigured;
     }
-    let message = error["message"].as_str().unwrap_or_default();
+    if error["status"] == "FAILED_PRECONDITION" {
+        return not_permitted(error);
+    }
+    let message = message_of(error);
     if message.contains("input token count") && message.contains("exceeds") {
         return FaultClass::ContextTooLong;
     }
@@ -58,6 +60,38 @@ fn refusal(error: &Value) -> FaultClass {
     let field =
         words.find_map(|word| FIELDS.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours));
     FaultClass::Refused { field }
+}
+
+/// A 403, or a precondition that does not hold.
+fn not_permitted(error: &Value) -> FaultClass {
+    if is_of_account(error) {
+        FaultClass::Misconfigured
+    } else if message_of(error).contains(" File ") {
+        // A `fileUri` of the caller's: a file that our key may not read, or that is not ready.
+        FaultClass::Refused { field: Some("messages") }
+    } else {
+        FaultClass::NotPermitted
+    }
+}
+
+/// Whether our account may do nothing at all. A reason is the provider's own word (google.rpc.ErrorInfo); a message
+/// may repeat what the caller wrote, so it has to say so at its very beginning.
+fn is_of_account(error: &Value) -> bool {
+    let reasons = ["API_KEY_", "SERVICE_DISABLED", "CONSUMER_", "BILLING_"];
+    let beginnings = [
+        "User location is not supported",
+        "Gemini API free tier is not available",
+        "Your API key was reported as leaked",
+        "Your project has been denied access",
+        "Method doesn't allow unregistered callers",
+    ];
+    let mut told = details(error).filter_map(|detail| detail["reason"].as_str());
+    told.any(|reason| reasons.iter().any(|known| reason.starts_with(known)))
+        || beginnings.iter().any(|beginning| message_of(error).starts_with(beginning))
+}
+
+fn message_of(error: &Value) -> &str {
+    error["message"].as_str().unwrap_or_default()
 }
 
 /// The wait stands in the body, `34.4s`; there is no header for it.

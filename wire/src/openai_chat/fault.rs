@@ -93,11 +93,27 @@ impl<'a> Reason<'a> {
             FaultClass::RateLimited { .. } if self.is(&["insufficient_quota", "billing_not_active"]) => {
                 FaultClass::Misconfigured
             }
-            FaultClass::Misconfigured if self.is_flagged => FaultClass::ContentFiltered,
-            FaultClass::Misconfigured if self.is(&["model_not_found"]) => FaultClass::ModelNotFound,
+            FaultClass::NotPermitted if self.is_flagged => FaultClass::ContentFiltered,
+            FaultClass::NotPermitted if self.is(&["model_not_found"]) => FaultClass::ModelNotFound,
+            FaultClass::NotPermitted if self.is_of_account() => FaultClass::Misconfigured,
             FaultClass::Refused { .. } => self.refusal(),
             class => class,
         }
+    }
+
+    /// Whether a 403 says that our account, or the place that we call from, may do nothing at all: OpenAI's country,
+    /// Azure's network rules, Groq's edge, OpenRouter's key without money, xAI's team without.
+    fn is_of_account(&self) -> bool {
+        let beginnings = [
+            "Access denied due to Virtual Network/Firewall rules",
+            "Access denied. Please check your network settings",
+            "Public access is disabled",
+            "Traffic is not from an approved private endpoint",
+            "Key limit exceeded",
+            "Your newly created team",
+        ];
+        self.is(&["unsupported_country_region_territory", "invalid_api_key", "billing_not_active"])
+            || beginnings.iter().any(|beginning| self.message.starts_with(beginning))
     }
 
     /// A 400 or the like. A message may repeat what the caller wrote, so one that shuts the upstream off for
@@ -134,7 +150,8 @@ mod tests {
     #[test]
     fn sorts_what_servers_have_answered() {
         use FaultClass::{
-            ContentFiltered, ContextTooLong, Misconfigured, ModelNotFound, RateLimited, Unavailable,
+            ContentFiltered, ContextTooLong, Misconfigured, ModelNotFound, NotPermitted, RateLimited,
+            Unavailable,
         };
         let refused = |field| FaultClass::Refused { field };
         let limited = RateLimited { retry_after: Some(Duration::from_secs(1)) };
@@ -174,6 +191,26 @@ mod tests {
             ),
             ("an unknown model", 404, r#"{"error":{"code":"model_not_found"}}"#, ModelNotFound),
             ("a model without access", 403, r#"{"error":{"code":"model_not_found"}}"#, ModelNotFound),
+            ("a feature without access", 403, r#"{"error":{"type":"invalid_request_error"}}"#, NotPermitted),
+            ("a page of the edge", 403, "<html>", NotPermitted),
+            (
+                "a country",
+                403,
+                r#"{"error":{"code":"unsupported_country_region_territory","type":"request_forbidden"}}"#,
+                Misconfigured,
+            ),
+            (
+                "Azure, its network",
+                403,
+                r#"{"error":{"code":"403","message":"Access denied due to Virtual Network/Firewall rules."}}"#,
+                Misconfigured,
+            ),
+            (
+                "the caller echoed, 403",
+                403,
+                r#"{"error":{"message":"model Public access is disabled: no access"}}"#,
+                NotPermitted,
+            ),
             ("an unknown deployment", 404, r#"{"error":{"code":"DeploymentNotFound"}}"#, ModelNotFound),
             ("an unknown model, 400", 400, r#"{"error":{"code":"model_not_found"}}"#, ModelNotFound),
             ("too long, by code", 400, r#"{"error":{"code":"context_length_exceeded"}}"#, ContextTooLong),

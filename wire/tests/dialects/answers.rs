@@ -103,7 +103,7 @@ pub fn check_error(codec: &dyn Outbound, case: &Case) {
     let body = String::from_utf8_lossy(&case.body);
     let says = |words: &[&str]| words.iter().any(|word| body.contains(word));
     let is_sensible = match (case.status, &fault.class) {
-        (401 | 403, class) => *class == FaultClass::Misconfigured,
+        (401, class) => *class == FaultClass::Misconfigured,
         (404, class) => *class == FaultClass::ModelNotFound,
         (429, FaultClass::RateLimited { retry_after }) => {
             let tells = says(&["retryDelay"]) || !case.headers["retry-after"].is_null();

@@ -20,7 +20,8 @@ static ROUTES: LazyLock<Targets> = LazyLock::new(Targets::new);
 const REFUSED: [&str; 19] = [
     "audio",
     "container",
-    "context_management",
+    // Compaction: it changes what is answered.
+    "context_management.edits.type",
     "function_call",
     "functions",
     "logprobs",

@@ -161,6 +161,7 @@ async fn the_request_is_what_the_call_says_and_the_settings_add() {
 #[actix::test]
 async fn a_json_body_comes_whole_or_not_at_all() {
     let broken = || Err(Fault::new(FaultClass::Broken, Some(200)));
+    let too_large = || Err(Fault::new(FaultClass::TooLarge, Some(200)));
     let pause = Step::Wait(Duration::from_millis(20));
     let (long, announced) = ("x".repeat(65), json(&"x".repeat(65)));
     for (case, steps, want) in [
@@ -181,16 +182,16 @@ async fn a_json_body_comes_whole_or_not_at_all() {
         ),
         ("cut by length", vec![write(json("{\"a\":1}").replace("}", ""))], broken()),
         ("cut in chunks", vec![write(STREAM), write(chunk("ab"))], broken()),
-        ("longer than allowed, as announced", vec![write(announced)], broken()),
+        ("longer than allowed, as announced", vec![write(announced)], too_large()),
         (
             "longer than allowed, in one piece",
             vec![write(STREAM), write(chunk(&long)), write("0\r\n\r\n")],
-            broken(),
+            too_large(),
         ),
         (
             "longer than allowed, in pieces",
             vec![write(STREAM), write(chunk("a")), pause, write(chunk(&long)), write("0\r\n\r\n")],
-            broken(),
+            too_large(),
         ),
     ] {
         let server = serve(steps).await;

@@ -198,6 +198,7 @@ fn check_contents<'a>(contents: &'a Value, model: &str) -> Result<&'a [Value], R
         };
         for (p, part) in parts.iter().enumerate() {
             check_names(part, PARTS, &format!("contents[{n}].parts[{p}]"))?;
+            check_file(get(get(part, "fileData"), "fileUri"))?;
         }
         // From Gemini 3 on the first call of a turn carries the signature of the thoughts before it.
         let call = parts.iter().find(|part| get(part, "functionCall").is_object());
@@ -208,6 +209,14 @@ fn check_contents<'a>(contents: &'a Value, model: &str) -> Result<&'a [Value], R
         }
     }
     Ok(contents)
+}
+
+/// A file of the API's own store belongs to the project that uploaded it, and here nobody did.
+fn check_file(uri: &Value) -> Result<(), Refusal> {
+    let stored = uri.as_str().and_then(|uri| uri.split_once("generativelanguage.googleapis.com/"));
+    let Some((_, file)) = stored.and_then(|(_, path)| path.split_once("files/")) else { return Ok(()) };
+    let message = format!("You do not have permission to access the File {file} or it may not exist.");
+    Err(error(403, &message, None))
 }
 
 fn thinking(model: &str, config: &Value) -> Thinking {

@@ -277,6 +277,7 @@ fn an_error_event_is_sorted_by_its_type() {
         ("a_new_error", "", FaultClass::Unavailable),
         ("rate_limit_error", "", FaultClass::RateLimited { retry_after: None }),
         ("authentication_error", "", FaultClass::Misconfigured),
+        ("permission_error", "", FaultClass::NotPermitted),
         ("not_found_error", "", FaultClass::ModelNotFound),
         ("request_too_large", "", FaultClass::Refused { field: None }),
         ("invalid_request_error", "max_tokens: too many", FaultClass::Refused { field: Some("max_tokens") }),
