@@ -122,6 +122,10 @@ pub fn redact(
             taking.second_pass(view, cuts)?;
         }
     }
+    // A name may hold what a later message alone made known.
+    if let Some(refused) = taking.refused {
+        return Err(refused);
+    }
     if !taking.redacted.vault.is_empty() {
         taking.remember(&views, &cuts);
     }

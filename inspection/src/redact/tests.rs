@@ -204,6 +204,55 @@ fn keys_and_identifiers_are_hashed_and_names_refused() {
 }
 
 #[test]
+fn a_name_is_refused_for_what_a_later_message_alone_makes_known() {
+    // A number is one where it is said to be, and nowhere else.
+    let scan = |text: &str, found: &mut Vec<Finding>| {
+        const WORD: &str = "my number is ";
+        found.extend(text.match_indices(WORD).map(|(at, _)| {
+            let start = at + WORD.len();
+            let length = text[start..].bytes().take_while(u8::is_ascii_digit).count();
+            Finding::new(Kind::US_SSN, start..start + length, 80)
+        }));
+    };
+    let offered = |name: &str, property: &str| {
+        let schema = format!(r#"{{"properties":{{"{property}":{{}}}}}}"#);
+        let mut conversation = talk(vec![]);
+        conversation.tools = vec![Tool {
+            name: Text::new(name),
+            description: None,
+            parameters: Some(RawJson::new(schema.into())),
+            strict: None,
+            cache: None,
+        }];
+        conversation
+    };
+    let called = talk(vec![turn(
+        Role::Assistant,
+        vec![Content::ToolCall(ToolCall {
+            id: Some(Text::new("c1")),
+            name: Text::new("lookup_536904399"),
+            arguments: Arguments::Encoded(Text::new("{}")),
+            signature: None,
+        })],
+    )]);
+    for (case, mut conversation, field) in [
+        ("a tool's name", offered("lookup_536904399", "id"), Some("tools")),
+        ("a property", offered("lookup", "acct_536904399"), Some("tools")),
+        ("an older call", called, Some("messages")),
+        ("none of them", offered("lookup", "id"), None),
+    ] {
+        conversation.turns.push(said(Role::User, "my number is 536904399"));
+        let rules = Rules { scan: &scan, policy: &Policy::default(), hash_key: &HashKey::new(vec![7; 32]) };
+        let result = redact(&mut conversation.leaves(), rules, &[]);
+        let want = field.map(|field| Refused::Name { field, kinds: vec![Kind::US_SSN] });
+        assert_eq!(result.err(), want, "{case}");
+        let last = conversation.turns.len() - 1;
+        let left = if field.is_some() { "my number is 536904399" } else { "my number is [US_SSN_1]" };
+        assert_eq!(words(&conversation, last), left, "{case}");
+    }
+}
+
+#[test]
 fn each_action_does_what_it_says() {
     let policy = |action| Policy { actions: [(Kind::US_SSN, action)].into(), ..Policy::default() };
     for (action, want) in [
