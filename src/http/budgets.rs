@@ -4,6 +4,7 @@
 use super::acts::{self, Act};
 use super::{limits, refusal, respond};
 use crate::gateway::{Gateway, request_id};
+use crate::identity::making::shown;
 use crate::identity::{Principal, Scopes};
 use crate::pipeline::{Failure, body, identify};
 use actix_web::web::{Data, Path, Payload};
@@ -272,12 +273,10 @@ fn not_json() -> Failure {
     wrong("body", "must be a JSON object without repeated keys")
 }
 
-/// The name is the caller's: it is told only where it is short and plain.
 fn unknown(name: &str) -> Failure {
-    let field = Named::new(name).filter(|name| name.as_str().len() <= 32);
     let problem = "is not known: known are daily_limit_usd, monthly_limit_usd, requests_per_minute, \
                    tokens_per_minute, max_parallel";
-    wrong(&field.map_or_else(|| "body".to_owned(), |name| name.to_string()), problem)
+    wrong(shown(name), problem)
 }
 
 fn wrong(field: &str, problem: &'static str) -> Failure {
@@ -321,6 +320,8 @@ mod tests {
             (r#"{"requests_per_minute":1.5}"#, Err("requests_per_minute")),
             (r#"{"requests_per_minute":100000001}"#, Err("requests_per_minute")),
             (r#"{"dayly_limit_usd":1}"#, Err("dayly_limit_usd")),
+            (r#"{"ann@example.org":1}"#, Err("body")),
+            (r#"{"536904399":1}"#, Err("body")),
             (r#"{"max_parallel":1,"max_parallel":2}"#, Err("body")),
             ("{}", Err("daily_limit_usd")),
             ("[]", Err("body")),

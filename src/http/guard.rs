@@ -51,8 +51,7 @@ async fn answer(
 fn judged(gateway: &Gateway, principal: &Principal, body: &Bytes) -> Result<Value, Failure> {
     let text = gateway_wire::json::check(body)
         .map_err(|flaw| super::redact::malformed_json(body, flaw.at(), flaw.to_string()))?;
-    let asked: Asked = serde_json::from_str(text)
-        .map_err(|error| field("text", format!("must be a body of `text` or `messages` ({error})")))?;
+    let asked: Asked = serde_json::from_str(text).map_err(|error| super::redact::unread(&error))?;
     let parts = match (asked.text, asked.messages) {
         (Some(text), None) => vec![Part { trust: Trust::Untrusted, place: Place::Document, text }],
         (None, Some(messages)) => parts(&messages)?,

@@ -53,8 +53,7 @@ async fn answer(
 fn shown(gateway: &Gateway, principal: &Principal, body: &Bytes) -> Result<Value, Failure> {
     let text =
         gateway_wire::json::check(body).map_err(|flaw| malformed_json(body, flaw.at(), flaw.to_string()))?;
-    let asked: Asked = serde_json::from_str(text)
-        .map_err(|error| field("text", format!("must be a body of `text` or `messages` ({error})")))?;
+    let asked: Asked = serde_json::from_str(text).map_err(|error| unread(&error))?;
     match (asked.text, asked.messages) {
         (Some(text), None) => shown_text(gateway, principal, &text),
         (None, Some(messages)) => shown_messages(gateway, principal, messages.get()),
@@ -71,7 +70,7 @@ fn shown_text(gateway: &Gateway, principal: &Principal, text: &str) -> Result<Va
 }
 
 fn shown_messages(gateway: &Gateway, principal: &Principal, messages: &str) -> Result<Value, Failure> {
-    let read: Value = serde_json::from_str(messages).map_err(|error| field("messages", error.to_string()))?;
+    let read: Value = serde_json::from_str(messages).map_err(|error| unread(&error))?;
     let Some(list) = read.as_array() else { return Err(field("messages", "must be an array".to_owned())) };
     let mut entities = Vec::new();
     for (index, message) in list.iter().enumerate() {
@@ -85,8 +84,7 @@ fn shown_messages(gateway: &Gateway, principal: &Principal, messages: &str) -> R
     }
     let mut document = RawJson::new(messages.to_owned().into());
     taken_out(gateway, principal, LeafValue::Json(&mut document))?;
-    let messages: Value =
-        serde_json::from_slice(document.json()).map_err(|error| field("messages", error.to_string()))?;
+    let messages: Value = serde_json::from_slice(document.json()).map_err(|error| unread(&error))?;
     Ok(json!({ "messages": messages, "entities": entities }))
 }
 
@@ -126,6 +124,21 @@ fn entity(text: &str, find: &Finding) -> Value {
 
 fn field(name: &str, problem: String) -> Failure {
     Failure::Malformed(Malformed::Field { field: name.to_owned(), problem: problem.into() })
+}
+
+/// What a parser's error says, without the value, or the key, that it quotes.
+pub(super) fn unread(error: &serde_json::Error) -> Failure {
+    if error.is_data() {
+        let problem = "must be a body of either `text`, a string, or `messages`, a list, and no other field";
+        return field("text", problem.to_owned());
+    }
+    let full = error.to_string();
+    let problem = full.split(" at line ").next().unwrap_or("it does not parse").to_owned();
+    Failure::Malformed(Malformed::Json {
+        line: error.line(),
+        column: error.column(),
+        problem: problem.into(),
+    })
 }
 
 pub(super) fn malformed_json(body: &[u8], at: usize, problem: String) -> Failure {

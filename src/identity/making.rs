@@ -63,7 +63,7 @@ impl Wish {
                 "scopes" => scopes = read_scopes(value)?,
                 "limits" => limits = read_limits(value)?,
                 "expires_at" => expires_at = Some(read_end(value, now)?),
-                _ => return Err(wrong(&told(field), FIELDS)),
+                _ => return Err(wrong(shown(field), FIELDS)),
             }
         }
         let team = team.ok_or_else(|| wrong("team_id", "is missing: name the team that the key is for"))?;
@@ -155,7 +155,7 @@ fn read_limits(value: &Value) -> Result<KeyLimits, WishError> {
             "requests_per_minute" => &mut limits.requests_per_minute,
             "tokens_per_minute" => &mut limits.tokens_per_minute,
             "max_parallel" => &mut limits.max_parallel,
-            _ => return Err(wrong(&format!("limits.{}", told(name)), LIMITS)),
+            _ => return Err(wrong(&format!("limits.{}", shown(name)), LIMITS)),
         };
         let most = value.as_u64().filter(|most| *most <= MOST_PER_MINUTE).map(Limit::AtMost);
         let limit = if value == "unlimited" { Some(Limit::Unlimited) } else { most };
@@ -172,10 +172,11 @@ fn read_end(value: &Value, now: Time) -> Result<Time, WishError> {
     end.ok_or_else(|| wrong("expires_at", "must be a time of RFC 3339 that is still to come"))
 }
 
-/// The name is the caller's: it is told only where it is short and plain.
-fn told(name: &str) -> String {
-    let plain = Named::new(name).filter(|name| name.as_str().len() <= 32);
-    plain.map_or_else(|| "body".to_owned(), |name| name.to_string())
+/// The name of a field that nobody knows is the caller's: it is told where it reads like one of ours, which no
+/// address, number or key does.
+pub fn shown(name: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    if (1..=32).contains(&name.len()) && name.bytes().all(plain) { name } else { "body" }
 }
 
 fn wrong(field: &str, problem: &'static str) -> WishError {
@@ -241,6 +242,8 @@ mod tests {
             (r#"{"team_id":"ops","expires_at":1795512600}"#, Err("expires_at")),
             (r#"{"team_id":"ops","max_parallel":1}"#, Err("max_parallel")),
             (r#"{"team_id":"ops","a secret":1}"#, Err("body")),
+            (r#"{"team_id":"ops","ann@example.org":1}"#, Err("body")),
+            (r#"{"team_id":"ops","limits":{"536904399":1}}"#, Err("limits.body")),
         ] {
             let read = Wish::read(body.as_bytes(), NOW).map_err(|error| error.field);
             assert_eq!(read, want.map_err(str::to_owned), "{body}");

@@ -178,7 +178,7 @@ impl Calling {
         };
         match came {
             Some((result, waited)) => {
-                exchange.came(&result, waited, (route, index > 0));
+                exchange.came(&self.gateway, &result, waited, (route, index > 0));
                 (exchange, Ok(result))
             }
             None => {

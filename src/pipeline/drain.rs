@@ -52,7 +52,7 @@ impl<T: Consumed> Drop for Drain<T> {
                 log::debug!(request_id = exchange.id.as_str(); "the answer of a call whose caller had gone did not come in time");
                 return;
             };
-            exchange.came(&result, waited, (&route, is_fallback));
+            exchange.came(&gateway, &result, waited, (&route, is_fallback));
             if let Ok(answer) = result {
                 let (reported, received) = answer.consumed();
                 exchange.bill.charge(&reported, received);

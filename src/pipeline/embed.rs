@@ -5,7 +5,7 @@ use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::settle::Consumed;
 use super::work::{Wanted, Work};
-use super::{Served, admit, begin, ended, falls_back, inspect, receive, record, sending};
+use super::{Served, admit, begin, ended, falls_back, inspect, receive, record, sending, unplanned};
 use crate::gateway::{Gateway, Worker};
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -63,8 +63,8 @@ fn plan(
     asked: &Asked,
     headers: &HeaderMap,
     exchange: &mut Exchange,
-) -> Result<Vec<(Candidate, &'static dyn Embeds)>, PlanError> {
-    let Plan { candidates, reason } = gateway.embeddings.plan(&Ask {
+) -> Result<Vec<(Candidate, &'static dyn Embeds)>, Failure> {
+    let plan = gateway.embeddings.plan(&Ask {
         provider: None,
         model: Some(&asked.model),
         capability: None,
@@ -78,7 +78,10 @@ fn plan(
         conversation: None,
         allowed: gateway.config.routing.allowed(&exchange.principal),
         roll: gateway.dice.roll(),
-    })?;
+    });
+    let team = &exchange.principal.team;
+    let plan = plan.map_err(|error| unplanned(gateway, team, error, [&asked.model]));
+    let Plan { candidates, reason } = plan?;
     exchange.routed(reason);
     let with = |candidate: Candidate| {
         let by = gateway.upstreams[candidate.upstream].codec.embeds()?;
@@ -87,7 +90,7 @@ fn plan(
     let able: Vec<_> = candidates.into_iter().filter_map(with).collect();
     if able.is_empty() {
         // The planner keeps upstreams away that make none, so the two disagree.
-        return Err(PlanError::Unable { model: None, need: Need::Vectors });
+        return Err(PlanError::Unable { model: None, need: Need::Vectors }.into());
     }
     Ok(able)
 }

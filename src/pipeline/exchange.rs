@@ -7,6 +7,7 @@ use super::receive::{self, Held};
 use super::record;
 use super::settle::{Bill, Consumed};
 use super::trace::TraceParent;
+use super::words;
 use crate::gateway::{Gateway, Shutdown};
 use crate::identity::Principal;
 use actix_web::http::header::HeaderMap;
@@ -200,6 +201,7 @@ impl Exchange {
     /// What came of the attempt under way, and how long it was waited for.
     pub(super) fn came<T: Consumed>(
         &mut self,
+        gateway: &Gateway,
         result: &Result<T, Fault>,
         waited: Duration,
         (route, is_fallback): (&Route, bool),
@@ -207,7 +209,9 @@ impl Exchange {
         match result {
             Ok(answer) => {
                 self.attempts.ends("ok", Some(200), NanoUsd::ZERO, waited);
-                self.note(|record| record::answered(record, route, is_fallback, answer.model()));
+                let team = &self.principal.team;
+                let model = answer.model().and_then(|name| words::model(gateway, team, &name.decoded()));
+                self.note(|record| record::answered(record, route, is_fallback, model));
             }
             Err(fault) => {
                 let cost = self.bill.failed(fault);

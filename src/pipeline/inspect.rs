@@ -17,7 +17,7 @@ use gateway_inspection::injection::{self, Action, Judgement, Verdict};
 use gateway_inspection::redact::policy::Policy;
 use gateway_inspection::redact::{self, Redacted, Refused, Rules};
 use gateway_inspection::restore::{Mode, Origins, Restorer};
-use gateway_inspection::vault::Sealed;
+use gateway_inspection::vault::{Sealed, Vault};
 use std::sync::Arc;
 
 /// What a request's inspection leaves for its answer.
@@ -70,6 +70,10 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    pub(super) fn new(vault: Vault, origins: Origins) -> Taken {
+        Taken { vault: Arc::new(vault.seal()), origins: Arc::new(origins) }
+    }
+
     pub(super) fn restorer(&self, mode: Mode) -> Restorer {
         Restorer::new(&self.vault, &self.origins, mode)
     }
@@ -114,8 +118,7 @@ pub(super) async fn inspect(
     }
     let Some(redacted) = redacted else { return Ok(Inspected::default()) };
     let Redacted { vault, origins, summary } = redacted?;
-    let taken = (!vault.is_empty())
-        .then(|| Arc::new(Taken { vault: Arc::new(vault.seal()), origins: Arc::new(origins) }));
+    let taken = (!vault.is_empty()).then(|| Arc::new(Taken::new(vault, origins)));
     let answers = Answers::new(gateway, &exchange.principal.team);
     Ok(Inspected { summary: Some(summary), taken, answers, json_output })
 }

@@ -19,6 +19,7 @@
 //! | `settle` | what a request costs, however it ends |
 //! | `stream`, [`watch`] | a stream on its way to the caller; one that its caller does not take |
 //! | `trace` | the caller's W3C trace context, kept and passed on |
+//! | `words` | ids and names of others, searched before they are told on |
 //! | [`failure`] | why a request got no answer |
 
 mod admit;
@@ -43,6 +44,7 @@ mod stream;
 mod tests;
 mod trace;
 mod watch;
+mod words;
 mod work;
 
 pub use call::Told;
@@ -66,7 +68,8 @@ use bytes::Bytes;
 use call::Calling;
 use gateway_core::audit::Record;
 use gateway_core::conversation::Event;
-use gateway_core::routing::{Ask, Candidate, Fallback, Plan, Tail};
+use gateway_core::ids::TeamId;
+use gateway_core::routing::{Ask, Candidate, Fallback, Plan, PlanError, Tail};
 use gateway_wire::{Asked, Inbound, Opening, Whole};
 use inspect::Inspected;
 use settle::Consumed;
@@ -307,8 +310,19 @@ fn plan(gateway: &Gateway, dialect: Dialect, asked: &Asked, principal: &Principa
         conversation: Some(&asked.conversation),
         allowed: gateway.config.routing.allowed(principal),
         roll: gateway.dice.roll(),
-    })?;
-    Ok(plan)
+    });
+    let words = asked.provider.iter().chain(&asked.model);
+    plan.map_err(|error| unplanned(gateway, &principal.team, error, words))
+}
+
+/// Why there is no plan, as its caller may be told.
+fn unplanned<'w>(
+    gateway: &Gateway,
+    team: &TeamId,
+    error: PlanError,
+    words: impl IntoIterator<Item = &'w String>,
+) -> Failure {
+    Failure::Plan(if words::may_be_told(gateway, team, words) { error } else { error.unnamed() })
 }
 
 /// A JSON answer: the events of a stream in one piece.

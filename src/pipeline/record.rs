@@ -5,12 +5,12 @@ use super::exchange::Ending;
 use super::failure::Failure;
 use super::inspect::Inspected;
 use super::trace::TraceParent;
+use super::words;
 use crate::gateway::Gateway;
 use crate::http::error;
 use crate::identity::Principal;
 use actix_web::HttpRequest;
 use gateway_core::audit::{Few, Injection, Named, Outcome, Pii, RequestId, RequestRecord, Time};
-use gateway_core::conversation::Text;
 use gateway_core::finding::{Action, Summary};
 use gateway_core::routing::{Route, RouteReason, Router};
 use gateway_inspection::injection::{Judgement, Verdict};
@@ -36,7 +36,8 @@ pub(super) fn begun(
     record.team_id = Some(Named::from(&principal.team));
     record.key_id = Some(Named::from(&principal.key_id));
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    record.client_request_id = header(CLIENT_REQUEST_ID).map(Named::cleaned);
+    record.client_request_id =
+        header(CLIENT_REQUEST_ID).map(|sent| words::id(gateway, &principal.team, sent));
     if let Some(trace) = TraceParent::of(request.headers()) {
         (record.trace_id, record.span_id) = (Named::new(trace.trace_id()), Named::new(trace.span_id()));
     }
@@ -91,10 +92,15 @@ pub(super) fn restored(record: &mut RequestRecord, inspected: &Inspected) {
 }
 
 /// Who answered, be it in part.
-pub(super) fn answered(record: &mut RequestRecord, route: &Route, is_fallback: bool, model: Option<&Text>) {
+pub(super) fn answered(
+    record: &mut RequestRecord,
+    route: &Route,
+    is_fallback: bool,
+    model_answered: Option<Named>,
+) {
     record.provider_used = Some(Named::from(&route.upstream));
     record.model_used = Some(Named::from(&route.model));
-    record.model_answered = model.map(|model| Named::cleaned(&model.decoded()));
+    record.model_answered = model_answered;
     record.fallback_triggered = is_fallback;
 }
 

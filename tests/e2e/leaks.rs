@@ -12,11 +12,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 const MARK: &str = "lEaKmArK";
 const KEY: &str = "lEaKmArK-team-key-0001";
+const ADMIN_KEY: &str = "lEaKmArK-admin-key-0001";
 
 fn marked() -> Setup {
     let mut setup = Setup::new()
         .env("GATEWAY_API_KEYS", format!("engineering-team:{KEY}"))
-        .env("GATEWAY_ADMIN_KEY", "lEaKmArK-admin-key-0001")
+        .env("GATEWAY_ADMIN_KEY", ADMIN_KEY)
         .env("CIRCUIT_BREAKER_FAILURES", 1_000);
     for provider in Provider::ALL {
         setup = setup.env(key_variable(provider), format!("{MARK}-upstream-{}", provider.name()));
@@ -128,6 +129,44 @@ async fn mistakes(gateway: &Gateway) {
     }
 }
 
+/// The gateway's own endpoints that take a body: what can be tried, and what administrators write.
+async fn own_mistakes(gateway: &Gateway) {
+    let bodies = [
+        MARK.to_owned(),
+        format!("\"{MARK}\""),
+        format!("[\"{MARK}\"]"),
+        format!(r#"{{"text": "{MARK}"#),
+        format!(r#"{{"{MARK}": 1}}"#),
+        format!(r#"{{"{MARK}": 1, "{MARK}": 2}}"#),
+        format!(r#"{{"text": "x", "{MARK}": 1}}"#),
+        format!(r#"{{"text": ["{MARK}"]}}"#),
+        format!(r#"{{"text": {{"{MARK}": 1}}}}"#),
+        format!(r#"{{"messages": "{MARK}"}}"#),
+        format!(r#"{{"messages": {{"{MARK}": "{MARK}"}}}}"#),
+        format!(r#"{{"limits": {{"{MARK}": 1}}, "daily_limit_usd": "{MARK}"}}"#),
+    ];
+    for (method, path) in [
+        (Method::POST, "/v1/redact"),
+        (Method::POST, "/v1/guard"),
+        (Method::POST, "/v1/estimate"),
+        (Method::POST, "/v1/keys"),
+        (Method::PUT, "/v1/budget/engineering-team"),
+    ] {
+        let send = |body: String| {
+            let request = gateway.anonymous(method.clone(), path).header("x-api-key", ADMIN_KEY);
+            Reply::of(request.header(CONTENT_TYPE, "application/json").body(body))
+        };
+        for body in &bodies {
+            assert_discreet(&send(body.clone()).await, &format!("{path}: {body}"));
+        }
+        // A number is quoted as it reads.
+        for body in [r#"{"text": 536904399}"#, "536904399", r#"{"messages": 536904399}"#] {
+            let reply = send(body.to_owned()).await;
+            assert!(reply.status >= 400 && !reply.text().contains("536904399"), "{path}: {}", reply.text());
+        }
+    }
+}
+
 async fn strangers(gateway: &Gateway) {
     let secret = format!("{MARK}-of-a-stranger");
     for (name, value) in [
@@ -159,7 +198,7 @@ async fn strangers(gateway: &Gateway) {
     }
 }
 
-/// Names of models and providers may be repeated to who wrote them, cut; in no log.
+/// Names of models and providers may be repeated to who wrote them, where they read like names; in no log.
 async fn names(gateway: &Gateway) {
     let long = format!("{MARK}{}", "x".repeat(300));
     for dialect in [Dialect::Native, Dialect::OpenAi, Dialect::Anthropic] {
@@ -202,6 +241,7 @@ async fn nothing_private_is_logged_or_told() {
         let gateway = marked().env("LOG_FORMAT", format).start().await;
         answers(&gateway).await;
         mistakes(&gateway).await;
+        own_mistakes(&gateway).await;
         strangers(&gateway).await;
         names(&gateway).await;
         failures(&gateway).await;

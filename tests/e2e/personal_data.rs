@@ -323,7 +323,7 @@ async fn a_long_text_is_searched_in_pieces_and_takes_the_analyzer_from_nobody() 
     .await;
 }
 
-/// A model that says what nobody told it. Answers each connection once, in the way that was asked for.
+/// A model that says what nobody told it, in its name too. Answers each connection once, in the way that was asked for.
 fn telling() -> std::net::SocketAddr {
     const SAID: &str = r#"call \"Zoe\" at zoe.marsh@example.net, [EMAIL_ADDRESS_1] knows"#;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -335,7 +335,7 @@ fn telling() -> std::net::SocketAddr {
                 true => {
                     let chunk = |delta: &str, finish: &str| {
                         format!(
-                            r#"data: {{"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+                            r#"data: {{"id":"c","object":"chat.completion.chunk","created":1,"model":"by-zoe.marsh@example.net","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
                         )
                     };
                     let said = SAID
@@ -348,7 +348,7 @@ fn telling() -> std::net::SocketAddr {
                 false => (
                     "application/json",
                     format!(
-                        r#"{{"id":"c","object":"chat.completion","created":1,"model":"gpt-4o","choices":[{{"index":0,"message":{{"role":"assistant","content":"{SAID}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}}}"#
+                        r#"{{"id":"c","object":"chat.completion","created":1,"model":"by-zoe.marsh@example.net","choices":[{{"index":0,"message":{{"role":"assistant","content":"{SAID}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}}}"#
                     ),
                 ),
             };
@@ -379,6 +379,7 @@ async fn what_an_answer_says_that_the_caller_did_not_is_masked_where_that_is_ask
     }
     let records = crate::records::records(&gateway).await;
     assert!(records.iter().all(|record| record["pii"]["answer_masked"] == 1), "{records:?}");
+    assert!(records.iter().all(|record| record["model_answered"].is_null()), "{records:?}");
     let body = Dialect::Native.ask("gpt-4o", "I am ann@example.org", Delivery::Json);
     let asked =
         gateway.anonymous(Method::POST, "/v1/complete").header("x-api-key", OTHER_TEAM_KEY).json(&body);

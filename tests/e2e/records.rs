@@ -1,7 +1,7 @@
 //! The audit trail of requests: one record of each, whichever way it ends.
 
 use crate::client::{Delivery, Dialect, Reply, http};
-use crate::gateway::{ADMIN_KEY, Gateway, Setup, eventually};
+use crate::gateway::{ADMIN_KEY, Gateway, OTHER_TEAM_KEY, Setup, TEAM_KEY, eventually};
 use gateway_simulator::{Failure, Point, Provider, Rule};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -92,6 +92,47 @@ async fn each_way_that_a_request_ends_leaves_one_record() {
     let stranger = gateway.anonymous(Method::POST, path).json(&ask("gpt-4o", Delivery::Json));
     assert_eq!(Reply::of(stranger).await.status, 401);
     assert_eq!(records(&gateway).await.len(), 9, "a stranger leaves none");
+}
+
+#[tokio::test]
+async fn a_caller_s_own_id_is_kept_unless_it_says_whose_it_is() {
+    let file = "[teams.finance-team.pii]\nenabled = false\n";
+    let gateway = Setup::new().file("gateway.toml", file).start().await;
+    let kept = async |key: &str, id: &str, model: &str| {
+        let body = Dialect::OpenAi.ask(model, "hello", Delivery::Json);
+        let request = gateway.anonymous(Method::POST, "/v1/chat/completions").header("x-api-key", key);
+        let reply = Reply::of(request.header("x-request-id", id).json(&body)).await;
+        let told = record(&gateway, reply.header("x-request-id")).await;
+        (told["client_request_id"].as_str().expect("it is kept").to_owned(), reply)
+    };
+    let far = format!("{}/zora.quill@example.org", "x".repeat(110));
+    for (id, kind) in [
+        ("zora.quill@example.org", "EMAIL_ADDRESS"),
+        ("536-90-4399", "US_SSN"),
+        (concat!("sk-", "proj-Zx81kQvT0pLmW3nR5sYb7dFhJ2gK4aC6eU9iO1qP8rT3wV5yB7nM0zX2c4"), "SECRET"),
+        (&far, "EMAIL_ADDRESS"),
+    ] {
+        // Refused ones are kept likewise.
+        for model in ["gpt-4o", "no-such-model"] {
+            let (told, _) = kept(TEAM_KEY, id, model).await;
+            let hash = told.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':')).unwrap_or_default();
+            assert!(hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{id}: {told}");
+            assert_eq!(kept(TEAM_KEY, id, model).await.0, told, "it is the same each time");
+        }
+    }
+    for id in ["req-88", "01a20c47-1458-701f-bd68-31dfabdfe433", "4bf92f3577b34da6a3ce929d0e0e4736"] {
+        assert_eq!(kept(TEAM_KEY, id, "gpt-4o").await.0, id);
+    }
+    assert_eq!(kept(OTHER_TEAM_KEY, "zora.quill@example.org", "gpt-4o").await.0, "zora.quill@example.org");
+
+    // What names no model is told to whoever wrote it, unless it says more than a name does.
+    for (model, shown) in [("gpt-99", true), ("zora.quill@example.org", false), ("536-90-4399", false)] {
+        let (_, reply) = kept(TEAM_KEY, "req-88", model).await;
+        assert_eq!(reply.status, 404, "{}", reply.text());
+        assert_eq!(reply.text().contains(model), shown, "{}", reply.text());
+    }
+    let (_, reply) = kept(OTHER_TEAM_KEY, "req-88", "536-90-4399").await;
+    assert!(reply.text().contains("536-90-4399"), "{}", reply.text());
 }
 
 #[tokio::test]

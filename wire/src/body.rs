@@ -51,6 +51,17 @@ impl<'b> Reading<'b> {
         Text::from_json(self.slice(raw)).ok_or_else(|| wrong(field(), "must be a string"))
     }
 
+    /// What a provider gave to be sent back and only it can read. Nobody searches it, so it may be no words.
+    pub(crate) fn opaque(&self, raw: &RawValue, field: impl Fn() -> String) -> Result<Text, Malformed> {
+        let text = self.text(raw, &field)?;
+        let is_code =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-');
+        if text.decoded().bytes().all(is_code) {
+            return Ok(text);
+        }
+        Err(wrong(field(), "is not as its provider gave it: send the block as it came"))
+    }
+
     /// The object as it stood, a slice of the body.
     pub(crate) fn json_object(
         &self,
@@ -150,6 +161,12 @@ pub(crate) fn path(parent: &str, key: &str) -> Cow<'static, str> {
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     let key = if plain { key } else { "?" };
     if parent.is_empty() { key.to_owned().into() } else { format!("{parent}.{key}").into() }
+}
+
+/// Whether a media type, in lower case, is an image's. The caller's own words are none.
+pub(crate) fn is_image(media_type: &str) -> bool {
+    let known = ["png", "jpeg", "jpg", "gif", "webp", "bmp", "tiff", "heic", "heif", "avif", "svg+xml"];
+    media_type.strip_prefix("image/").is_some_and(|subtype| known.contains(&subtype))
 }
 
 pub(crate) fn is_base64(data: &[u8]) -> bool {

@@ -8,7 +8,7 @@ use crate::catalog::Mode;
 use crate::conversation::Need;
 use crate::ids::{ModelName, UpstreamName};
 
-/// Why no upstream can be asked. Names in it are cut and cleaned, so that they may be shown.
+/// Why no upstream can be asked. A name of the caller's in it reads like one, or is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     #[error("`provider` {provider} is not configured here: use one of {configured}")]
@@ -105,22 +105,42 @@ pub enum RoutingMistake {
     UnknownRegion { upstream: UpstreamName, region: String, known: String },
 }
 
-/// The longest name that an error repeats, in characters.
-const SHOWN_CHARACTERS: usize = 80;
+/// The longest name that an error repeats, in bytes.
+const LONGEST_SHOWN: usize = 64;
+/// What stands in the place of others.
+const HIDDEN: &str = "(not shown)";
 
-/// A caller's word as an error may repeat it: cut, and without what could rearrange a log or a terminal.
+/// A caller's word as an error may repeat it: what reads like a name. Whether it holds personal data is for
+/// [`PlanError::unnamed`]'s caller to know.
 pub(super) fn shown(word: &str) -> String {
-    let mut characters = word.chars();
-    let mut shown: String = characters.by_ref().take(SHOWN_CHARACTERS).map(visible).collect();
-    if characters.next().is_some() {
-        shown.push('…');
-    }
-    shown
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'/' | b'-');
+    let fits = (1..=LONGEST_SHOWN).contains(&word.len()) && word.bytes().all(plain);
+    if fits { word.to_owned() } else { HIDDEN.to_owned() }
 }
 
-fn visible(c: char) -> char {
-    // Beside the control characters: zero-width ones, line separators, and those that turn the direction.
-    let hides =
-        matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    if c.is_control() || hides { '\u{fffd}' } else { c }
+impl PlanError {
+    /// The same without the caller's own words.
+    #[must_use]
+    pub fn unnamed(mut self) -> PlanError {
+        let hide = |word: &mut String| HIDDEN.clone_into(word);
+        match &mut self {
+            PlanError::Contradiction { provider: one, prefix: other }
+            | PlanError::NothingThere { provider: one, wanted: other } => {
+                hide(one);
+                hide(other);
+            }
+            PlanError::ProviderNotFound { provider: word, .. }
+            | PlanError::ModelNotFound { model: word, .. }
+            | PlanError::Unpriced { model: word, .. }
+            | PlanError::Unable { model: Some(word), .. }
+            | PlanError::NoSuchCapability { model: word }
+            | PlanError::NoneAllowed { wanted: word } => hide(word),
+            PlanError::Unable { model: None, .. }
+            | PlanError::CapabilityAndModel
+            | PlanError::NothingListed(_)
+            | PlanError::NoDefault
+            | PlanError::TooLong { .. } => {}
+        }
+        self
+    }
 }

@@ -46,6 +46,44 @@ pub(super) fn fold(text: &str) -> Folded {
     Folded { text: folded, map }
 }
 
+/// Characters of the shortest run of tags that is read: what spells a flag is shorter, or a region's name.
+const TAGS: usize = 4;
+
+/// A text with everything folded, where runs of tag characters (Unicode 23.9) read as the ASCII that they stand
+/// for: no reader sees them, and a model reads them. `None` where there is none.
+pub(super) fn tagged(text: &str) -> Option<Folded> {
+    // All of them begin with these bytes.
+    memchr::memmem::find(text.as_bytes(), b"\xF3\xA0")?;
+    let (mut folded, mut map, mut any) = (String::with_capacity(text.len()), Map::default(), false);
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let at = text.len() - rest.len();
+        let run = rest.chars().map_while(tag).count();
+        if run >= TAGS {
+            any = true;
+            for (n, plain) in rest.chars().map_while(tag).enumerate() {
+                folded.push(plain);
+                map.changed(folded.len(), at + (n + 1) * character.len_utf8());
+            }
+            rest = &rest[run * character.len_utf8()..];
+            continue;
+        }
+        if character.is_ascii() {
+            folded.push(character);
+        } else if character_folds(character, &mut folded) {
+            map.changed(folded.len(), at + character.len_utf8());
+        }
+        rest = &rest[character.len_utf8()..];
+    }
+    any.then_some(Folded { text: folded, map })
+}
+
+/// What a tag character stands for.
+fn tag(character: char) -> Option<char> {
+    let code = u32::from(character).checked_sub(0xE0000)?;
+    char::from_u32(code).filter(|plain| matches!(plain, ' '..='~'))
+}
+
 /// Appends what a character reads as. False where that is the character itself.
 pub(crate) fn character_folds(character: char, out: &mut String) -> bool {
     if is_unseen(character) {
@@ -171,6 +209,27 @@ mod tests {
         }
         for plain in ["plain", "Zoë Müller", "日本語"] {
             assert!(regions(plain).iter().next().is_none(), "{plain}");
+        }
+    }
+
+    #[test]
+    fn tags_are_read_where_they_spell_something() {
+        let tags = |plain: &str| -> String {
+            plain.chars().filter_map(|c| char::from_u32(u32::from(c) + 0xE0000)).collect()
+        };
+        for (case, text, want) in [
+            ("a value in tags", format!("hi{}!", tags("ann@x.org")), Some("hiann@x.org!")),
+            ("too few to spell", format!("ann{}@x.org", tags("abc")), None),
+            ("beside other disguises", format!("ａ{}é", tags("nn@x.org")), Some("ann@x.orgé")),
+            ("none", "plain é".to_owned(), None),
+        ] {
+            let folded = tagged(&text);
+            assert_eq!(folded.as_ref().map(|folded| folded.text.as_str()), want, "{case}");
+            if let Some(Folded { text: plain, map }) = folded {
+                let end = plain.find('!').unwrap_or(plain.len() - "é".len());
+                let span = map.back(&text, end - "x.org".len()..end);
+                assert_eq!(text[span], tags("x.org"), "{case}");
+            }
         }
     }
 

@@ -60,8 +60,13 @@ impl Engine {
             return;
         }
         for region in fold::regions(text).iter() {
-            let Folded { text: plain, map } = fold::fold(&text[region.clone()]);
-            self.within(text, region, &plain, &map, depth - 1, found);
+            let folded = fold::fold(&text[region.clone()]);
+            // Tags may cut a value apart, or say one.
+            for Folded { text: plain, map } in
+                [Some(folded), fold::tagged(&text[region.clone()])].into_iter().flatten()
+            {
+                self.within(text, region.clone(), &plain, &map, depth - 1, found);
+            }
         }
         for region in decode::regions(text).iter() {
             let Escaped { text: plain, map } = decode::unescape(&text[region.clone()]);

@@ -65,6 +65,10 @@ fn each_disguise_is_seen_through() {
         ("**ann@x.org**", "ann@x.org"),
         ("a ann [at] x [dot] org", "ann [at] x [dot] org"),
         ("a ann%2540x.org", "ann%2540x.org"),
+        ("a msg-YW5uLmJAbWFpbC5vcmc=", "YW5uLmJAbWFpbC5vcmc="),
+        ("a export_YW5uLmJAbWFpbC5vcmc=", "YW5uLmJAbWFpbC5vcmc="),
+        ("a id-616e6e40782e6f7267", "616e6e40782e6f7267"),
+        ("-enc YQBuAG4AQAB4AC4AbwByAGcA", "YQBuAG4AQAB4AC4AbwByAGcA"),
     ] {
         assert_eq!(told(text), [(Kind::EMAIL_ADDRESS, value)], "{text}");
     }
@@ -76,6 +80,32 @@ fn each_disguise_is_seen_through() {
         ("ssn 5 3 6 9 0 4 3 9 9", "5 3 6 9 0 4 3 9 9"),
     ] {
         assert_eq!(told(text), [(Kind::US_SSN, value)], "{text}");
+    }
+}
+
+#[test]
+fn values_in_tags_are_seen_and_values_cut_by_tags_too() {
+    let tags = |plain: &str| -> String {
+        plain.chars().filter_map(|c| char::from_u32(u32::from(c) + 0xE0000)).collect()
+    };
+    let (mail, cut) = (tags("ann@x.org"), format!("536-{}90-4399", tags("nothing")));
+    assert_eq!(told(&format!("hello {mail}")), [(Kind::EMAIL_ADDRESS, mail.as_str())]);
+    assert_eq!(told(&format!("ssn {cut}")), [(Kind::US_SSN, cut.as_str())]);
+}
+
+#[test]
+fn a_value_in_a_long_line_of_base64_is_found_in_its_piece() {
+    use base64::Engine as _;
+    let words = "nothing of it is anybody's business; ".repeat(20_000);
+    // On both sides of where two pieces meet (24 KiB of text), and far from it.
+    for at in [(24 << 10) - 8, 300 << 10] {
+        let text = [&words[..at], " ann.b@mail.example.org ", &words[at..]].concat();
+        let line = base64::engine::general_purpose::STANDARD.encode(text);
+        let found = told(&line);
+        let kinds: Vec<Kind> = found.iter().map(|(kind, _)| *kind).collect();
+        let touched = if at < 30_000 { 2 } else { 1 };
+        assert_eq!(kinds, vec![Kind::EMAIL_ADDRESS; touched], "{at}");
+        assert!(found.iter().all(|(_, value)| value.len() <= 32 << 10), "{at}");
     }
 }
 
@@ -93,6 +123,8 @@ fn what_developers_send_all_day_is_left_alone() {
         "@app.route(\"/x\") def f(self): return self.cf",
         "for (i = 0; i < 100_000; i++) x[i] = 12345678;",
         "ZIP 94304-1050",
+        "flags \u{1F3F4}\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F} here",
+        "a_long_name_of_several_words, another-name-in-a-path/of-some-thing",
     ] {
         assert_eq!(told(text), [], "{text}");
     }

@@ -122,7 +122,15 @@ pub fn redact(
             taking.second_pass(view, cuts)?;
         }
     }
+    // A name may hold what a later message alone made known.
+    if let Some(refused) = taking.refused {
+        return Err(refused);
+    }
     if !taking.redacted.vault.is_empty() {
+        // A picture or a file has no text, and speaks all the same.
+        if leaves.iter().any(|leaf| leaf.place.is_untrusted()) {
+            taking.redacted.origins.stranger();
+        }
         taking.remember(&views, &cuts);
     }
     let edits: Vec<Edit> = views
@@ -360,9 +368,16 @@ impl Taking<'_> {
             for piece in &view.pieces {
                 origins.text(piece.place, &view.text[piece.at.clone()]);
             }
-            for cut in cuts {
-                let piece = &view.pieces[cut.piece];
-                origins.value(&view.text[piece.at.start..cut.span.start], &cut.with);
+            for cuts in cuts.chunk_by(|a, b| a.piece == b.piece) {
+                let piece = &view.pieces[cuts[0].piece];
+                // What went out up to each cut, for that is what the model repeats.
+                let (mut out, mut from) = (String::new(), piece.at.start);
+                for cut in cuts {
+                    out.push_str(&view.text[from..cut.span.start]);
+                    origins.value(&out, &cut.with);
+                    out.push_str(&cut.with);
+                    from = cut.span.end;
+                }
             }
         }
     }

@@ -26,7 +26,7 @@ impl HashKey {
     }
 
     /// `[EMAIL_ADDRESS:9f86d0818c21]`: HMAC-SHA256 (RFC 2104) of the value, its first 48 bits.
-    pub(super) fn hashed(&self, kind: Kind, value: &str) -> String {
+    pub fn hashed(&self, kind: Kind, value: &str) -> String {
         format!("[{kind}:{:012x}]", self.digest(value) >> 16)
     }
 

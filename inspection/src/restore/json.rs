@@ -1,7 +1,8 @@
 //! Placeholders in a JSON document: matched on what its strings say, put back escaped for where they stand.
+//! A model that was asked for one may write words all the same, alone or around it: those are read as text.
 
 use super::origins::Next;
-use super::text::glued;
+use super::text::{Form, glued, place};
 use super::{Facts, Overgrown, Verdict};
 use crate::escape::{self, Decoded};
 use crate::placeholder::{self, Begins, Written};
@@ -16,6 +17,10 @@ pub(super) struct Json {
     open: Vec<bool>,
     /// The next string is a key.
     key: bool,
+    /// The last byte outside of strings that is no blank.
+    behind: u8,
+    /// What stood outside of strings so far is no JSON alone.
+    prose: bool,
     string: Option<Inside>,
     /// Text that is not yet decided.
     held: String,
@@ -71,7 +76,7 @@ impl Json {
         let mut at = 0;
         while at < text.len() {
             let step = match self.string {
-                None => self.outside(&text[at..], out),
+                None => self.outside(&text[at..], last, facts, out)?,
                 Some(inside) => self.inside(inside, &text[at..], last, facts, out)?,
             };
             at += step.done;
@@ -88,11 +93,49 @@ impl Json {
         Ok(())
     }
 
-    /// Up to the next string, whose opening quote waits.
-    fn outside(&mut self, text: &str, out: &mut String) -> Step {
-        let end = memchr::memchr(b'"', text.as_bytes());
-        let structure = &text[..end.unwrap_or(text.len())];
+    /// Up to the next string, whose opening quote waits, or to what may be a placeholder.
+    fn outside(
+        &mut self,
+        text: &str,
+        last: bool,
+        facts: &mut Facts,
+        out: &mut String,
+    ) -> Result<Step, Overgrown> {
+        let end = memchr::memchr3(b'"', b'[', b'\\', text.as_bytes()).unwrap_or(text.len());
+        self.pass(&text[..end], facts, out);
+        let rest = &text[end..];
+        if rest.starts_with('"') {
+            self.string = Some(Inside { key: self.key, nested: false, within: false, untouched: true });
+            self.behind = b'"';
+            if self.prose {
+                facts.passed("\"");
+            } else {
+                // An address ends with its string.
+                facts.before.clear();
+            }
+            return Ok(Step { done: end + 1, waits: false });
+        }
+        let read = if rest.is_empty() { Begins::Other } else { placeholder::read(rest.as_bytes()) };
+        let done = match read {
+            Begins::Perhaps if !last => None,
+            Begins::Placeholder(written) => {
+                let done = place(&written, rest, last, self.form(), facts, out)?;
+                self.behind = if done.is_some() { b']' } else { self.behind };
+                done
+            }
+            Begins::Perhaps | Begins::Other => {
+                let first = &rest[..rest.len().min(1)];
+                self.pass(first, facts, out);
+                Some(first.len())
+            }
+        };
+        Ok(Step { done: end + done.unwrap_or(0), waits: done.is_none() })
+    }
+
+    /// Passes on what is neither a string nor a placeholder.
+    fn pass(&mut self, structure: &str, facts: &mut Facts, out: &mut String) {
         for byte in structure.bytes() {
+            self.prose |= !may_stand_outside(byte, self.open.is_empty());
             match byte {
                 b'{' | b'[' => {
                     self.key = byte == b'{';
@@ -106,12 +149,22 @@ impl Json {
                 b':' => self.key = false,
                 _ => {}
             }
+            if !byte.is_ascii_whitespace() {
+                self.behind = byte;
+            }
         }
         out.push_str(structure);
-        if end.is_some() {
-            self.string = Some(Inside { key: self.key, nested: false, within: false, untouched: true });
+        facts.passed(structure);
+    }
+
+    /// How a value is written that stands here, outside of strings.
+    fn form(&self) -> Form {
+        let in_document = !self.open.is_empty() && matches!(self.behind, b'{' | b'[' | b',' | b':');
+        match (in_document, self.key) {
+            (false, _) => Form::Plain,
+            (true, false) => Form::Json,
+            (true, true) => Form::Key,
         }
-        Step { done: structure.len() + usize::from(end.is_some()), waits: false }
     }
 
     fn inside(
@@ -129,12 +182,12 @@ impl Json {
         let decoded = escape::decode(raw);
         let over = closed || last;
         if inside.untouched {
-            facts.before.clear();
             match whole(&decoded.text, over, self.bare && !inside.key, inside.key, facts) {
                 Whole::Waits => return Ok(Step { done: 0, waits: true }),
                 Whole::Is(with) => {
                     facts.grow(with.len().saturating_sub(raw.len()))?;
                     out.push_str(&with);
+                    facts.passed("\"");
                     self.string = None;
                     return Ok(Step { done: raw.len() + 1, waits: false });
                 }
@@ -150,10 +203,22 @@ impl Json {
         self.string = Some(inside);
         if closed && !waits {
             out.push('"');
+            facts.passed("\"");
             self.string = None;
             return Ok(Step { done: raw.len() + 1, waits: false });
         }
         Ok(Step { done, waits: waits || raw.len() < text.len() })
+    }
+}
+
+/// Whether a document may have that byte outside of its strings: structure, numbers, `true`, `false` and `null`;
+/// before it and after it blanks alone.
+fn may_stand_outside(byte: u8, of_all: bool) -> bool {
+    match byte {
+        b'{' | b'[' | b' ' | b'\n' | b'\r' | b'\t' => true,
+        b'}' | b']' | b',' | b':' | b'0'..=b'9' | b'+' | b'-' | b'.' | b'E' => !of_all,
+        b'a' | b'e' | b'f' | b'l' | b'n' | b'r' | b's' | b't' | b'u' => !of_all,
+        _ => false,
     }
 }
 

@@ -25,10 +25,15 @@ pub struct Origins {
 }
 
 impl Origins {
+    /// Takes in that a tool's result, or a document, is among the request.
+    pub fn stranger(&mut self) {
+        self.untrusted = true;
+    }
+
     /// Takes a text of the request in, as it stood.
     pub fn text(&mut self, place: Place, text: &str) {
         if place.is_untrusted() {
-            self.untrusted = true;
+            self.stranger();
         } else if matches!(place, Place::System | Place::Tool | Place::User) {
             url::hosts(text, &mut |host| {
                 self.hosts.insert(host);

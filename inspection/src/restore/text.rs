@@ -2,7 +2,10 @@
 
 use super::origins::Next;
 use super::{Facts, Overgrown, Verdict};
+use crate::escape;
 use crate::placeholder::{self, Begins, Written};
+use crate::vault::Value;
+use std::borrow::Cow;
 
 /// What of a text waits: the beginning of what may be a placeholder.
 #[derive(Default)]
@@ -44,7 +47,7 @@ impl Plain {
                     self.held = rest.to_owned();
                     return Ok(());
                 }
-                Begins::Placeholder(written) => match place(&written, rest, last, facts, out)? {
+                Begins::Placeholder(written) => match place(&written, rest, last, Form::Plain, facts, out)? {
                     Some(length) => at = start + length,
                     None => {
                         self.held = rest.to_owned();
@@ -64,12 +67,34 @@ impl Plain {
     }
 }
 
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As it is.
+    Plain,
+    /// As a value of a JSON document: a string, or the number that it was.
+    Json,
+    /// As a key of one.
+    Key,
+}
+
+impl Form {
+    fn of(self, value: Value<'_>) -> Cow<'_, str> {
+        match self {
+            Form::Plain => Cow::Borrowed(value.text),
+            Form::Json if value.is_number() => Cow::Borrowed(value.text),
+            Form::Json | Form::Key => Cow::Owned(format!("\"{}\"", escape::encode(value.text))),
+        }
+    }
+}
+
 /// Writes what stands for a placeholder that `rest` begins with. Tells how much of it is dealt with; `None`
 /// where that depends on what follows.
-fn place(
+pub(super) fn place(
     written: &Written,
     rest: &str,
     last: bool,
+    form: Form,
     facts: &mut Facts,
     out: &mut String,
 ) -> Result<Option<usize>, Overgrown> {
@@ -84,8 +109,9 @@ fn place(
     match verdict {
         Verdict::Later => Ok(None),
         Verdict::Value(value) => {
-            out.push_str(value.text);
-            let grown = value.text.len().saturating_sub(written.length);
+            let value = form.of(value);
+            out.push_str(&value);
+            let grown = value.len().saturating_sub(written.length);
             facts.passed(&name);
             facts.grow(grown)?;
             Ok(Some(written.length))

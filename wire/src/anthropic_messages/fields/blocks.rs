@@ -1,7 +1,7 @@
 //! Blocks of content: texts, images, documents, calls and their results, thoughts.
 
 use super::messages::content;
-use crate::body::{LEAVE_OUT, Object, Reading, unsupported, wrong};
+use crate::body::{LEAVE_OUT, Object, Reading, is_image, unsupported, wrong};
 use crate::dialect::Malformed;
 use gateway_core::conversation::{
     Arguments, CacheTtl, Content, Media, Part, Role, Source, Text, Thinking, ToolCall, ToolResult,
@@ -73,6 +73,11 @@ impl Block<'_, '_, '_> {
     fn optional(&mut self, name: &str) -> Result<Option<Text>, Malformed> {
         let raw = self.object.take(name);
         raw.map(|raw| self.reading.text(raw, || self.at(name))).transpose()
+    }
+
+    fn opaque(&mut self, name: &str) -> Result<Option<Text>, Malformed> {
+        let raw = self.object.take(name);
+        raw.map(|raw| self.reading.opaque(raw, || self.at(name))).transpose()
     }
 
     fn image(&mut self) -> Result<Media, Malformed> {
@@ -176,19 +181,12 @@ impl Block<'_, '_, '_> {
     fn thinking(&mut self, kind: &str) -> Result<Thinking, Malformed> {
         let origin = ProviderKind::Anthropic;
         if kind == "redacted_thinking" {
-            let redacted = Some(self.text("data")?);
+            let redacted = Some(self.opaque("data")?.ok_or_else(|| wrong(self.at("data"), "is missing"))?);
             return Ok(Thinking { origin, text: Text::new(""), signature: None, redacted });
         }
         let text = self.text("thinking")?;
         // Empty where another provider's thought was shown in this dialect.
-        let signature = self.optional("signature")?.filter(|signature| !signature.is_empty());
+        let signature = self.opaque("signature")?.filter(|signature| !signature.is_empty());
         Ok(Thinking { origin, text, signature, redacted: None })
     }
-}
-
-fn is_image(media_type: &str) -> bool {
-    media_type.strip_prefix("image/").is_some_and(|subtype| {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'_');
-        !subtype.is_empty() && subtype.bytes().all(plain)
-    })
 }

@@ -191,6 +191,10 @@ fn a_wrong_field_is_told_by_its_path() {
             "messages[0].content[0].source.media_type",
         ),
         (
+            source(json!({"type": "base64", "media_type": "image/ann.miller-536904399", "data": "aGk="})),
+            "messages[0].content[0].source.media_type",
+        ),
+        (
             user(json!([{"type": "tool_result", "tool_use_id": "a", "content": [{"type": "tool_use"}]}])),
             "messages[0].content[0].content[0].type",
         ),
@@ -201,6 +205,14 @@ fn a_wrong_field_is_told_by_its_path() {
             "messages[0].content[0].input",
         ),
         (assistant(json!({"type": "thinking", "signature": "s"})), "messages[0].content[0].thinking"),
+        (
+            assistant(json!({"type": "thinking", "thinking": "hm", "signature": "ann@example.org"})),
+            "messages[0].content[0].signature",
+        ),
+        (
+            assistant(json!({"type": "redacted_thinking", "data": "my SSN is 536-90-4399"})),
+            "messages[0].content[0].data",
+        ),
         (assistant(json!({"type": "tool_result"})), "messages[0].content[0].type"),
         (with(json!({"system": 1})), "system"),
         (with(json!({"system": [{"type": "text", "text": 1}]})), "system[0].text"),

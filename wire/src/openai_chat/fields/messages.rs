@@ -224,19 +224,20 @@ fn thought(raw: &RawValue, field: &str, reading: &mut Reading) -> Result<Thinkin
     let kind = object.take_word("type");
     // A block's place in a stream's chunk; clients that add chunks up leave it there.
     object.take("index");
-    let mut text = |name: &str| {
-        let at = || format!("{field}.{name}");
-        let raw = object.take(name).ok_or_else(|| wrong(at(), "is missing: send the block as it came"))?;
-        reading.text(raw, at)
+    let mut take = |name: &str| {
+        let missing = || wrong(format!("{field}.{name}"), "is missing: send the block as it came");
+        object.take(name).ok_or_else(missing)
     };
+    let at = |name: &str| format!("{field}.{name}");
     let origin = ProviderKind::Anthropic;
     let thinking = match kind.as_deref() {
         Some("thinking") => {
-            let (text, signature) = (text("thinking")?, Some(text("signature")?));
-            Thinking { origin, text, signature, redacted: None }
+            let text = reading.text(take("thinking")?, || at("thinking"))?;
+            let signature = reading.opaque(take("signature")?, || at("signature"))?;
+            Thinking { origin, text, signature: Some(signature), redacted: None }
         }
         Some("redacted_thinking") => {
-            let redacted = Some(text("data")?);
+            let redacted = Some(reading.opaque(take("data")?, || at("data"))?);
             Thinking { origin, text: Text::new(""), signature: None, redacted }
         }
         _ => return Err(wrong(format!("{field}.type"), "must be thinking or redacted_thinking")),

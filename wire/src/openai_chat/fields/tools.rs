@@ -200,5 +200,5 @@ fn thought_signature(raw: &RawValue, field: &str, reading: &mut Reading) -> Resu
     let signature = google.take("thought_signature");
     reading.drop_rest(extra, "messages.tool_calls.extra_content");
     reading.drop_rest(google, "messages.tool_calls.extra_content.google");
-    signature.map(|raw| reading.text(raw, || format!("{field}.google.thought_signature"))).transpose()
+    signature.map(|raw| reading.opaque(raw, || format!("{field}.google.thought_signature"))).transpose()
 }

@@ -275,6 +275,8 @@ fn media_that_cannot_be_are_told_by_their_field() {
         (image("data:image/png;base64,"), url),
         (image("data:image/png;base64,a b"), url),
         (image("data:text/html;base64,YQ=="), url),
+        (image("data:image/ann.miller-536904399;base64,YQ=="), url),
+        (image("data:image/;base64,YQ=="), url),
         (image("data:;base64,YQ=="), url),
         (
             user(r#"{"type":"image_url","image_url":{"url":1}}"#),

@@ -3,6 +3,7 @@
 
 mod answers;
 mod features;
+mod opaque;
 
 use super::*;
 use crate::dialect::{Attempt, Choice};
