@@ -128,10 +128,8 @@ pub fn redact(
     }
     if !taking.redacted.vault.is_empty() {
         // A picture or a file has no text, and speaks all the same.
-        if leaves.iter().any(|leaf| leaf.place.is_untrusted()) {
-            taking.redacted.origins.stranger();
-        }
-        taking.remember(&views, &cuts);
+        let untrusted = leaves.iter().any(|leaf| leaf.place.is_untrusted());
+        taking.remember(&views, &cuts, untrusted);
     }
     let edits: Vec<Edit> = views
         .iter()
@@ -361,10 +359,15 @@ impl Taking<'_> {
     }
 
     /// Keeps what restoring has to know of the request.
-    fn remember(&mut self, views: &[View<'_>], cuts: &[(Vec<Cut>, usize)]) {
+    fn remember(&mut self, views: &[View<'_>], cuts: &[(Vec<Cut>, usize)], untrusted: bool) {
         let Redacted { vault, origins, .. } = &mut self.redacted;
+        views.iter().for_each(|view| origins.bare_names(vault, &view.text));
+        // Where the caller alone speaks, a value may come back into any address.
+        if !untrusted {
+            return;
+        }
+        origins.stranger();
         for (view, (cuts, _)) in views.iter().zip(cuts) {
-            origins.bare_names(vault, &view.text);
             for piece in &view.pieces {
                 origins.text(piece.place, &view.text[piece.at.clone()]);
             }
