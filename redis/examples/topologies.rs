@@ -246,6 +246,7 @@ fn admit(id: ReservationId) -> Op {
         limits: limits(),
         key_rates: Rates::UNLIMITED,
         route: route(),
+        tags: Vec::new(),
     })
 }
 
@@ -260,6 +261,7 @@ fn settle(id: ReservationId) -> Op {
         limits: limits(),
         key_rates: Rates::UNLIMITED,
         usage: Vec::new(),
+        tags: Vec::new(),
     })
 }
 

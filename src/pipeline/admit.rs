@@ -102,6 +102,7 @@ fn question(gateway: &Gateway, exchange: &Exchange, route: Route, bound: &Bound)
         limits: budget.limits,
         key_rates: principal.limits.over(budget.key_rates),
         route,
+        tags: exchange.tags(),
     })
 }
 

@@ -18,6 +18,7 @@
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
 //! | [`stream`] | a stream on its way to the caller |
+//! | `tags` | what a caller counts its request under |
 //! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | [`failure`] | why a request got no answer |
 
@@ -39,6 +40,7 @@ mod restore;
 mod sending;
 mod settle;
 mod stream;
+mod tags;
 mod trace;
 mod work;
 
@@ -147,7 +149,7 @@ async fn prepared(
 ) -> Result<(Asked, Vec<Candidate>, Inspected), Failure> {
     receive::check_media_type(request.headers())?;
     let body = exchange.receive(payload, request.headers(), &gateway.config.listen).await?;
-    let mut asked = decode(dialect, &body, request.headers(), exchange)?;
+    let mut asked = decode(gateway, dialect, &body, request.headers(), exchange)?;
     exchange.note(|record| {
         record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
     });
@@ -157,6 +159,7 @@ async fn prepared(
     if let Some(summary) = &inspected.summary {
         exchange.note(|record| record::searched(record, summary));
     }
+    exchange.note(|record| record.tags = tags::recorded(&asked.conversation.tags));
     Ok((asked, plan, inspected))
 }
 
@@ -219,6 +222,7 @@ fn open(
 }
 
 fn decode(
+    gateway: &Gateway,
     dialect: Dialect,
     body: &Bytes,
     headers: &HeaderMap,
@@ -231,6 +235,9 @@ fn decode(
         (!values.is_empty()).then(|| values.join(","))
     };
     dialect.codec.headers(&header, &mut asked)?;
+    let names = &gateway.config.usage.tags;
+    let metadata = asked.take_metadata(names)?;
+    asked.conversation.tags = tags::given(names, headers, metadata, &mut asked.dropped)?;
     if falls_back(headers) == Fallback::Off {
         asked.fallback = Some(false);
     }

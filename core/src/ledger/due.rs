@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::limits::{Limits, Rates};
 use super::op::{ReservationId, Settle};
-use super::tally::{Counter, Route, Tally};
+use super::tally::{Counter, Route, Tag, Tally};
 use crate::audit::settlement::{Settlement, Share};
-use crate::audit::{Outcome, RecordedBy, RequestRecord};
-use crate::ids::{KeyId, ModelName, TeamId, UpstreamName};
+use crate::audit::{Named, Outcome, RecordedBy, RequestRecord};
+use crate::ids::{KeyId, ModelName, TagName, TagValue, TeamId, UpstreamName};
 
 /// `None` where nothing is: the budget was not asked, or refused, or a reaper wrote the record. `limits` are the
 /// configuration's for that team.
@@ -27,7 +27,16 @@ pub fn due(record: &RequestRecord, limits: impl FnOnce(&TeamId) -> (Limits, Rate
         limits,
         key_rates,
         usage: usage(record, settlement),
+        tags: tags(record),
     })
+}
+
+/// As the record has them: what is counted by a tag is what the trail says of it.
+pub fn tags(record: &RequestRecord) -> Vec<Tag> {
+    let tag = |(name, value): (&Named, &Named)| {
+        Some(Tag { name: TagName::new(name.as_str())?, value: TagValue::new(value.as_str())? })
+    };
+    record.tags.iter().filter_map(tag).collect()
 }
 
 fn usage(record: &RequestRecord, settlement: &Settlement) -> Vec<(Route, Tally)> {
@@ -70,7 +79,7 @@ fn consumed(share: &Share) -> Option<(Route, Tally)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Few, Named, Pii, RequestId, Table, Time};
+    use crate::audit::{Few, Pii, RequestId, Table, Time};
     use crate::money::NanoUsd;
     use uuid::Uuid;
 
@@ -91,6 +100,7 @@ mod tests {
             latency_ms: 101,
             pii: Pii { by_type: Table::from_iter([(Named::cleaned("EMAIL_ADDRESS"), 3)]), ..Pii::default() },
             settlement: Some(Settlement { unreserved: true, shares: Few::from_iter(shares.iter().cloned()) }),
+            tags: Table::from_iter([(Named::cleaned("cost_center"), Named::cleaned("4711"))]),
             ..RequestRecord::begun(id, Time::from_unix_millis(0), Named::cleaned("r"), endpoint)
         }
     }
@@ -104,6 +114,8 @@ mod tests {
     fn a_record_is_settled_as_it_was_charged() {
         let settle = due(&record(&[share("lost", 5, 2), share("m", 7, 10)]), limits).unwrap();
         assert_eq!((settle.cost, settle.tokens, settle.unreserved), (NanoUsd(12), 16, true));
+        let tag = Tag { name: TagName::new("cost_center").unwrap(), value: TagValue::new("4711").unwrap() };
+        assert_eq!(settle.tags, [tag]);
         let [(lost, of_lost), (answered, of_answered)] = &settle.usage[..] else { panic!("two routes") };
         assert_eq!((lost.model.as_str(), answered.model.as_str()), ("lost", "m"));
         assert_eq!(of_lost.get(&Counter::Requests), 0, "the request is counted once");
