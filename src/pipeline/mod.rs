@@ -155,7 +155,11 @@ async fn prepared(
     });
     let plan = planned(gateway, dialect, &asked, exchange)?;
     admit::paused(gateway, exchange)?;
-    let inspected = inspect::inspect(gateway, worker, exchange, &mut asked.conversation).await?;
+    let inspected = inspect::inspect(gateway, worker, exchange, &mut asked.conversation).await;
+    if let Err(Failure::Injected { .. }) = &inspected {
+        admit::not_asked(gateway, exchange, &plan);
+    }
+    let inspected = inspected?;
     if let Some(summary) = &inspected.summary {
         exchange.note(|record| record::searched(record, summary));
     }

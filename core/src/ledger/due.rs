@@ -41,7 +41,13 @@ pub fn tags(record: &RequestRecord) -> Vec<Tag> {
 
 fn usage(record: &RequestRecord, settlement: &Settlement) -> Vec<(Route, Tally)> {
     let mut usage: Vec<(Route, Tally)> = settlement.shares.iter().filter_map(consumed).collect();
+    let verdict = record.injection.as_ref().map(|injection| injection.verdict.as_str());
     if let Some((_, tally)) = usage.last_mut() {
+        if record.outcome == Outcome::Denied && verdict == Some("block") {
+            // It was not let through, so it is none of the requests.
+            tally.add(Counter::InjectionBlocked, 1);
+            return usage;
+        }
         tally.add(Counter::Requests, 1);
         tally.add(Counter::Fallbacks, i64::from(record.fallback_triggered));
         match record.outcome {
@@ -53,10 +59,8 @@ fn usage(record: &RequestRecord, settlement: &Settlement) -> Vec<(Route, Tally)>
                 tally.add(Counter::Errors, 1);
             }
         }
-        match record.injection.as_ref().map(|injection| injection.verdict.as_str()) {
-            Some("flag") => tally.add(Counter::InjectionFlagged, 1),
-            Some("block") => tally.add(Counter::InjectionBlocked, 1),
-            _ => {}
+        if verdict == Some("flag") {
+            tally.add(Counter::InjectionFlagged, 1);
         }
         let found = record.pii.by_type.iter();
         tally.extend(found.map(|(kind, count)| {
@@ -79,7 +83,7 @@ fn consumed(share: &Share) -> Option<(Route, Tally)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Few, Pii, RequestId, Table, Time};
+    use crate::audit::{Few, Injection, Pii, RequestId, Table, Time};
     use crate::money::NanoUsd;
     use uuid::Uuid;
 
@@ -129,6 +133,33 @@ mod tests {
             (Counter::Redactions("EMAIL_ADDRESS".into()), 3),
         ] {
             assert_eq!(of_answered.get(&counter), count, "{counter:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_guard_refused_is_counted_as_that_alone() {
+        let said = |verdict| {
+            Some(Injection { score: 90, verdict: Named::cleaned(verdict), reasons: Few::default() })
+        };
+        let shares = [Share { output_tokens: 0, ..share("m", 0, 0) }];
+        let owed = || RequestRecord { pii: Pii::default(), ..record(&shares) };
+        let refused = RequestRecord { injection: said("block"), outcome: Outcome::Denied, ..owed() };
+        let told = RequestRecord { injection: said("flag"), ..owed() };
+        for (case, record, want) in [
+            ("refused", refused, Tally::default().with(Counter::InjectionBlocked, 1)),
+            (
+                "told of",
+                told,
+                Tally::default()
+                    .with(Counter::Requests, 1)
+                    .with(Counter::Fallbacks, 1)
+                    .with(Counter::Latency(250), 1)
+                    .with(Counter::InjectionFlagged, 1),
+            ),
+        ] {
+            let settle = due(&record, limits).unwrap();
+            let [(_, tally)] = &settle.usage[..] else { panic!("{case}: one route") };
+            assert_eq!(*tally, want, "{case}");
         }
     }
 
