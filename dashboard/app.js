@@ -69,7 +69,7 @@ function start() {
 
 class Page {
   constructor(hello, signal, leave) {
-    this.who = { team: hello.team_id, isAdmin: hello.scopes.includes("admin"), seesAll: hello.scopes.includes("admin") || hello.scopes.includes("audit") };
+    this.who = { team: hello.team_id, tags: hello.usage_tags ?? [], isAdmin: hello.scopes.includes("admin"), seesAll: hello.scopes.includes("admin") || hello.scopes.includes("audit") };
     this.told = { providers: null, budgets: [], trail: null };
     this.providers = providersPanel();
     this.actors = actorsPanel();
