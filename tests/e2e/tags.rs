@@ -1,11 +1,11 @@
 //! Usage by tag: as many rows as values, the same as the audit trail says, on every replica, after a restart; and
 //! no personal data in it.
 
-use crate::budgets::{HELLO, hello, nano, usd};
+use crate::budgets::{HELLO, hello, nano};
 use crate::client::{Delivery, Dialect, Reply, WAYS, http};
 use crate::gateway::{ADMIN_KEY, Gateway, OTHER_TEAM_KEY, Scratch, Setup, eventually};
 use crate::records::{record, records};
-use gateway_simulator::{Provider, Rule};
+use gateway_simulator::Rule;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
