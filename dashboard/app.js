@@ -71,7 +71,7 @@ class Page {
   constructor(hello, signal, leave) {
     const may = (scope) => hello.scopes.includes(scope);
     // An auditor's key reads records and nothing else: the API has no other figures for it.
-    this.who = { team: hello.team_id, isAdmin: may("admin"), seesAll: may("admin") || may("audit"), seesFigures: may("admin") || may("infer") };
+    this.who = { team: hello.team_id, tags: hello.usage_tags ?? [], isAdmin: may("admin"), seesAll: may("admin") || may("audit"), seesFigures: may("admin") || may("infer") };
     this.told = { providers: null, budgets: [], trail: null };
     this.providers = providersPanel();
     this.actors = actorsPanel();

@@ -11,6 +11,7 @@ import { state } from "./providers.js";
 const PAGE = 25;
 const SAMPLE = 200;
 const OUTCOMES = { answered: "good", denied: "warn", failed: "bad", cancelled: "none", cut_short: "bad", interrupted: "bad" };
+const VERDICTS = { pass: "good", flag: "warn", block: "bad" };
 const STATUSES = [["", "Any end"], ...Object.keys(OUTCOMES).map((key) => [key, words(key)]), ["4xx", "4xx"], ["429", "429"], ["402", "402"], ["5xx", "5xx"]];
 const SINCE = [["", "Any time"], ["3600", "Last hour"], ["86400", "Last day"], ["604800", "Last week"]];
 
@@ -87,7 +88,7 @@ function row(record) {
     h("td", { class: "number" }, count(sumTokens(record.usage))),
     h("td", { class: "number", "data-value": nano(record.cost_usd) }, usd(nano(record.cost_usd))),
     h("td", { class: "number", "data-value": found(record) }, count(found(record))),
-    h("td", null, record.injection ? state(record.injection.verdict, record.injection.verdict === "clean" ? "good" : "warn") : "–"),
+    h("td", null, record.injection ? state(record.injection.verdict, VERDICTS[record.injection.verdict]) : "–"),
     h("td", { class: "number" }, millis(record.latency_ms)),
     h("td", { class: "number" }, millis(record.overhead_us / 1000)));
 }
@@ -102,7 +103,7 @@ function show(record) {
       record.attempts.map((a) => h("tr", null, h("th", { scope: "row" }, a.provider), h("td", null, a.model), h("td", null, state(a.outcome, a.outcome === "ok" ? "good" : "bad")),
         h("td", { class: "number" }, a.status ?? "–"), h("td", { class: "number" }, millis(a.ms)), h("td", { class: "number" }, usd(nano(a.cost_usd))))))),
     found(record) > 0 && h("section", null, h("h3", null, "Personal data"), h("p", null, Object.entries(record.pii.by_type).map(([type, n]) => h("span", { class: "tag" }, `${type} ${count(n)}`)), record.pii.action && ` ${words(record.pii.action)}`)),
-    record.injection && h("section", null, h("h3", null, "Injection"), h("p", null, state(record.injection.verdict, "warn"), ` ${record.injection.score} %, ${(record.injection.reasons ?? []).map(words).join(", ")}`)),
+    record.injection && h("section", null, h("h3", null, "Injection"), h("p", null, state(record.injection.verdict, VERDICTS[record.injection.verdict]), ` ${record.injection.score} %, ${(record.injection.reasons ?? []).map(words).join(", ")}`)),
     counters.length > 0 && h("section", null, h("h3", null, record.action ? "Set" : "Used"), list(counters)),
     h("section", null, h("h3", null, "Facts"), list(facts)),
     h("details", null, h("summary", null, "As it stands in the trail"), h("pre", { tabindex: "0", role: "region", "aria-label": "The record as JSON" }, JSON.stringify(record, null, 2)))),

@@ -6,6 +6,7 @@ import { h } from "./dom.js";
 export function dialog(title, build, { kind = "ask" } = {}) {
   return new Promise((resolve) => {
     let answer = null;
+    const opener = document.activeElement;
     const box = h("dialog", { class: kind, "aria-labelledby": "dialog-title" });
     const done = (value) => {
       answer = value;
@@ -21,6 +22,8 @@ export function dialog(title, build, { kind = "ask" } = {}) {
     });
     box.addEventListener("close", () => {
       box.remove();
+      // What opened it may have been drawn anew meanwhile: then the browser does not know where the keyboard was.
+      if (!opener.isConnected && opener.dataset.focus) document.querySelector(`[data-focus="${CSS.escape(opener.dataset.focus)}"]`)?.focus();
       resolve(answer);
     });
     document.body.append(box);

@@ -37,7 +37,7 @@ export class Usage {
   costPanel() {
     this.costChart = new Chart("Cost", { format: usd });
     this.cost = new Panel("cost", "Cost", {
-      controls: [tabs("Cost by", [["provider", "Provider"], ["model", "Model"], ["team", "Team"]], this.dimension, (key) => {
+      controls: [tabs("Cost by", [...Object.entries(DIMENSIONS).map(([key, { words }]) => [key, words]), ...this.who.tags.map((tag) => [TAG + tag, tag])], this.dimension, (key) => {
         this.dimension = key;
         // What each team has does not depend on how the cost is split.
         this.load(this.teamsOf === this.range ? this.teams : null);
@@ -97,8 +97,8 @@ export class Usage {
   draw() {
     const sums = this.sum();
     this.drawSums(sums);
-    const key = KEYS[this.dimension];
-    const cost = this.series(this.all, (row) => [[row[key], nano(row.cost_usd)]]);
+    const { column } = DIMENSIONS[this.dimension] ?? { column: "tag" };
+    const cost = this.series(this.all, (row) => [[row[column] ?? "untagged", nano(row.cost_usd)]]);
     this.fill(this.cost, this.costChart, cost.map((s) => ({ ...s, raw: s.values.map((n) => n / 1e9) })), "Nothing was spent in this time.", usd);
     this.drawTraffic();
     this.drawPrivacy();
@@ -191,7 +191,13 @@ export class Usage {
   }
 }
 
-const KEYS = { provider: "provider", model: "model", team: "team_id" };
+const DIMENSIONS = {
+  provider: { words: "Provider", column: "provider" },
+  model: { words: "Model", column: "model" },
+  team: { words: "Team", column: "team_id" },
+};
+/** Before a tag's name, as the API has it. A tag is never taken for one of the others. */
+const TAG = "tag:";
 
 const METRICS = {
   requests: { words: "Requests", empty: "No request in this time.", series: [["requests", "requests", "--series-1"], ["refused", "refused", "--warn"]] },

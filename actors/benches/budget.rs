@@ -106,6 +106,7 @@ async fn request(budget: &Budget) {
         limits: limits(),
         key_rates: Rates::UNLIMITED,
         route: route(),
+        tags: Vec::new(),
     };
     let admitted = budget.admit(admit).await;
     let Ok(Admitted::Granted { hold, .. }) = admitted else { panic!("{admitted:?}") };
@@ -125,6 +126,7 @@ async fn request(budget: &Budget) {
         limits: limits(),
         key_rates: Rates::UNLIMITED,
         usage: vec![(route(), tally)],
+        tags: Vec::new(),
     };
     budget.settle(settle).await.unwrap();
     drop(hold);

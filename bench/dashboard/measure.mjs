@@ -9,7 +9,7 @@ const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] }
 
 const median = (values) => Math.round([...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]);
 const views = [];
-const drawn = { Provider: [], Model: [], Team: [] };
+const drawn = { "90 d": [], Provider: [], Model: [], Team: [] };
 
 for (let round = 0; round < ROUNDS; round += 1) {
   const context = await browser.newContext({ viewport: { width: 1600, height: 900 } });
@@ -38,4 +38,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
 }
 await browser.close();
 console.log(`first view: ${median(views)} ms`);
-for (const [words, millis] of Object.entries(drawn)) console.log(`90 days by ${words.toLowerCase()}, from the click to the picture: ${median(millis)} ms`);
+for (const [words, millis] of Object.entries(drawn)) {
+  const what = words === "90 d" ? "90 days" : `90 days by ${words.toLowerCase()}`;
+  console.log(`${what}, from the click to the picture: ${median(millis)} ms`);
+}

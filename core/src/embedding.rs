@@ -1,6 +1,7 @@
 //! Texts that are to become vectors ([`Embedding`]), and what comes back ([`Vectors`]), in no dialect.
 
 use crate::conversation::{Leaf, Need, Needs, Place, Text, Value};
+use crate::ids::TagName;
 use crate::usage::Usage;
 use bytes::Bytes;
 use std::fmt;
@@ -15,6 +16,8 @@ pub struct Embedding {
     pub format: Option<VectorFormat>,
     /// The caller's end-user id, a hint.
     pub user: Option<Text>,
+    /// What the caller counts it under. No provider is told.
+    pub tags: Vec<(TagName, Text)>,
 }
 
 /// What is to be read; never empty once decoded.
@@ -107,6 +110,10 @@ impl Embedding {
         };
         let beside = leaves.len();
         leaves.extend(self.user.iter_mut().map(|user| leaf(Place::Beside, beside, Value::Identifier(user))));
+        let tags = self.tags.iter_mut().enumerate();
+        leaves.extend(
+            tags.map(|(at, (_, value))| leaf(Place::Beside, beside + 1 + at, Value::Identifier(value))),
+        );
         leaves
     }
 

@@ -1,5 +1,6 @@
 //! Names that cannot be mixed up: each id is a type of its own.
 
+use crate::audit::Named;
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
@@ -142,9 +143,89 @@ impl fmt::Display for ModelName {
     }
 }
 
+/// What a tag of requests is called (`[usage] tags`): a letter or digit, then up to 63 of those, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TagName(Arc<str>);
+
+impl TagName {
+    /// `None` where the name breaks the pattern.
+    pub fn new(name: &str) -> Option<TagName> {
+        let (first, rest) = name.as_bytes().split_first()?;
+        let fits = first.is_ascii_alphanumeric()
+            && rest.len() <= 63
+            && rest.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        fits.then(|| TagName(name.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TagName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a request is tagged with: a name as the audit trail may hold it, or [`TagValue::OTHER`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TagValue(Arc<str>);
+
+impl TagValue {
+    /// Stands for all values beyond those that are counted apart. No caller can write it.
+    pub const OTHER: &str = "(other)";
+
+    /// `None` where the text is no such value.
+    pub fn new(text: &str) -> Option<TagValue> {
+        (text == TagValue::OTHER || Named::new(text).is_some()).then(|| TagValue(text.into()))
+    }
+
+    pub fn other() -> TagValue {
+        TagValue(TagValue::OTHER.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TagValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_keep_to_their_patterns() {
+        for (case, name, want) in [
+            ("plain", "cost_center", true),
+            ("64 characters", &"a".repeat(64), true),
+            ("65 characters", &"a".repeat(65), false),
+            ("empty", "", false),
+            ("dash first", "-a", false),
+            ("what parts names", "a:b", false),
+            ("what parts pairs", "a,b", false),
+            ("a dot, which parts paths", "a.b", false),
+        ] {
+            assert_eq!(TagName::new(name).is_some(), want, "{case}");
+        }
+        for (case, value, want) in [
+            ("a number", "4711", true),
+            ("all signs", "eu/fra1:a_b.c@d+e=f-g", true),
+            ("a blank", "two words", false),
+            ("what parts fields", "a|b", false),
+            ("empty", "", false),
+            ("the gateway's own", "(other)", true),
+            ("braces alone", "(mine)", false),
+        ] {
+            assert_eq!(TagValue::new(value).is_some(), want, "{case}");
+        }
+    }
 
     #[test]
     fn team_ids_keep_to_their_pattern() {

@@ -1,4 +1,4 @@
-//! The ledger's suite against what one server is not: a Cluster of three nodes, and a master with a
+//! The suites of ledger and keys against what one server is not: a Cluster of three nodes, and a master with a
 //! replica behind three Sentinels that fails over in the middle. Starts and stops all of them by itself;
 //! needs `redis-server` and `redis-cli`.
 //!
@@ -21,13 +21,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gateway_core::clock::Clock;
 use gateway_core::ids::{KeyId, ModelName, TeamId, UpstreamName};
+use gateway_core::keys::suite::holds;
 use gateway_core::ledger::suite::{Subject, conform, history, replay};
 use gateway_core::ledger::{
     Admission, Admit, Announce, Answer, Found, Granted, Ledger, Limit, Limits, Op, Rates, ReservationId,
     Route, Settle, StoreTime,
 };
 use gateway_core::money::NanoUsd;
-use gateway_redis::{RedisLedger, Settings, Target};
+use gateway_redis::{RedisKeys, RedisLedger, Settings, Target};
 
 struct WallClock;
 
@@ -167,6 +168,9 @@ async fn suite(name: &str, url: &str) {
         replay(&timed, &history).await.unwrap();
     }
     println!("{name}: {cases} cases conform; {steps} answers of 40 histories are the rule's");
+    let keys = || RedisKeys::new(Target::parse(url).unwrap());
+    holds(&keys(), &keys()).await.unwrap();
+    println!("{name}: a key that one replica makes or revokes is made or revoked for another");
 }
 
 async fn cluster() {
@@ -246,6 +250,7 @@ fn admit(id: ReservationId) -> Op {
         limits: limits(),
         key_rates: Rates::UNLIMITED,
         route: route(),
+        tags: Vec::new(),
     })
 }
 
@@ -260,6 +265,7 @@ fn settle(id: ReservationId) -> Op {
         limits: limits(),
         key_rates: Rates::UNLIMITED,
         usage: Vec::new(),
+        tags: Vec::new(),
     })
 }
 

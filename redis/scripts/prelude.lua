@@ -6,7 +6,7 @@
 local base = KEYS[1]
 local DAY, HOUR, MINUTE = 86400000000, 3600000000, 60000000
 local LEASE, LIFE, MOST_DEBT = MINUTE, HOUR, 2 * MINUTE
-local MOST, BATCH, EXACT = 9000000000000000, 100, 9007199254740992
+local MOST, BATCH, MOST_VALUES, EXACT = 9000000000000000, 100, 100, 9007199254740992
 local now
 
 local call, format, find = redis.call, string.format, string.find
@@ -239,27 +239,31 @@ local function lease(e)
   put_entry(e)
 end
 
--- Counters of an hour to be moved: read and checked now, written by `write_counts`. `moves` has field and
--- count in turn.
-local function read_counts(made, moves)
-  local c = { fields = {}, more = {}, sums = {}, hour = div(made, HOUR) }
+-- Counters of a hash to be moved: read and checked now, written by `write_fields`. `moves` has field and count
+-- in turn; `take` says what a field is called in this hash, or nothing where it is not counted there.
+local function read_fields(key, moves, take)
+  local c = { key = key, fields = {}, more = {}, sums = {}, fresh = true }
   for i = 1, #moves, 2 do
-    local field = moves[i]
-    if not c.more[field] then
-      c.fields[#c.fields + 1] = field
-      c.more[field] = 0
+    local field = take(moves[i])
+    if field then
+      if not c.more[field] then
+        c.fields[#c.fields + 1] = field
+        c.more[field] = 0
+      end
+      c.more[field] = c.more[field] + tonumber(moves[i + 1])
     end
-    c.more[field] = c.more[field] + tonumber(moves[i + 1])
   end
   if #c.fields == 0 then return c end
-  c.key = base .. ':usage:' .. c.hour
-  c.fresh = call('ZSCORE', base .. ':hours', c.hour) == false
-  local known = call('HMGET', c.key, unpack(c.fields))
-  for i, field in ipairs(c.fields) do c.sums[i] = int(known[i], c.key) + c.more[field] end
+  local known = call('HMGET', key, unpack(c.fields))
+  for i, field in ipairs(c.fields) do
+    c.fresh = c.fresh and not known[i]
+    c.sums[i] = int(known[i], key) + c.more[field]
+  end
   return c
 end
 
-local function write_counts(c)
+-- They are kept until 91 days after their hour.
+local function write_fields(c, hour)
   if #c.fields == 0 then return end
   local words = { 'HSET', c.key }
   for i, field in ipairs(c.fields) do
@@ -271,9 +275,46 @@ local function write_counts(c)
     end
   end
   if #words > 2 then call(unpack(words)) end
-  if c.fresh then
-    call('ZADD', base .. ':hours', c.hour, c.hour)
-    call('PEXPIREAT', c.key, s(div((c.hour + 91 * 24) * HOUR, 1000)))
+  if c.fresh then call('PEXPIREAT', c.key, s(div((hour + 91 * 24) * HOUR, 1000))) end
+end
+
+local function whole(field) return field end
+
+-- Counters of an hour; and `usage`, a part of them, by `tags`, which has name and value in turn. A value that is
+-- new where its day has enough of them is another's. Latencies are not counted by tag.
+local function read_counts(made, moves, tags, usage)
+  local hour, day = div(made, HOUR), div(made, DAY)
+  local c = read_fields(base .. ':usage:' .. hour, moves, whole)
+  c.hour, c.tagged = hour, {}
+  if #c.fields > 0 then c.new = call('ZSCORE', base .. ':hours', hour) == false end
+  for i = 1, #tags, 2 do
+    local key = base .. ':tag:' .. tags[i]
+    local values, value, new = key .. ':values:' .. day, tags[i + 1], false
+    if call('SISMEMBER', values, value) == 0 then
+      new = call('SCARD', values) < MOST_VALUES
+      if not new then value = '(other)' end
+    end
+    local t = read_fields(key .. ':' .. hour, usage, function(field)
+      if find(field, '|latency_ms%.%d+$') then return nil end
+      return value .. '|' .. field
+    end)
+    if #t.fields > 0 then
+      t.values, t.value, t.new, t.till = values, value, new, (day + 1 + 91) * DAY
+      c.tagged[#c.tagged + 1] = t
+    end
+  end
+  return c
+end
+
+local function write_counts(c)
+  write_fields(c, c.hour)
+  if c.new then call('ZADD', base .. ':hours', c.hour, c.hour) end
+  for _, t in ipairs(c.tagged) do
+    write_fields(t, c.hour)
+    if t.new then
+      call('SADD', t.values, t.value)
+      call('PEXPIREAT', t.values, s(div(t.till, 1000)))
+    end
   end
 end
 

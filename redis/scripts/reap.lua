@@ -18,7 +18,7 @@ for _, id in ipairs(expired) do
     own[e.key] = own[e.key] or pace(e.key)
     local moves = {}
     interrupted(moves, e.route, e.amount, 1)
-    read_counts(made_of(id), moves)
+    read_counts(made_of(id), moves, {}, {})
   end
 end
 
@@ -37,7 +37,7 @@ for _, id in ipairs(expired) do
     call('ZADD', reaped, '0', id)
     local made, list, moves, p = made_of(id), windows(e.granted), {}, own[e.key]
     interrupted(moves, e.route, e.amount, 1)
-    write_counts(read_counts(made, moves))
+    write_counts(read_counts(made, moves, {}, {}))
     for _, a in ipairs(list) do move(a, e.amount, -e.amount) end
     put_pace(team, team.requests, team.tokens, -1)
     put_pace(p, p.requests, p.tokens, -1)

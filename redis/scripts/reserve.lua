@@ -1,6 +1,6 @@
 -- Rate limits and reservation, all or nothing.
 -- 2 id, 3 made, 4 key, 5 bound, 6 tokens, 7 daily, 8 monthly, 9 requests, 10 tokens and 11 parallel of the
--- team, 12 to 14 the same of the key, 15 route.
+-- team, 12 to 14 the same of the key, 15 route, 16 … tags: name and value in turn.
 local id, made, key, bound, tokens = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local route = ARGV[15]
 local e, w = entry(id), word()
@@ -12,7 +12,9 @@ local rates = {
 }
 
 local function refuse(answer)
-  write_counts(read_counts(made, { route .. '|refused', '1' }))
+  local tags, moves = {}, { route .. '|refused', '1' }
+  for i = 16, #ARGV do tags[#tags + 1] = ARGV[i] end
+  write_counts(read_counts(made, moves, tags, moves))
   return answer
 end
 

@@ -1,5 +1,6 @@
 -- The true cost in place of whatever is found. 2 id, 3 made, 4 cost, 5 tokens, 6 '1' if unreserved, 7 daily,
--- 8 monthly, 9 tokens a minute of the team, 10 of the key, 11 … usage: field and count in turn.
+-- 8 monthly, 9 tokens a minute of the team, 10 of the key, 11 how many tags, then those, name and value in
+-- turn, then usage: field and count in turn.
 local id, made, cost, tokens = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local unreserved = ARGV[6] == '1'
 local e, w = entry(id), word()
@@ -10,8 +11,13 @@ if not e then
 end
 local daily, monthly = limit(w[1] or ARGV[7]), limit(w[2] or ARGV[8])
 local list = windows(e and e.granted or made)
-local moves = {}
-for i = 11, #ARGV do moves[#moves + 1] = ARGV[i] end
+local moves, usage, tags = {}, {}, {}
+local usage_at = 12 + 2 * tonumber(ARGV[11])
+for i = 12, usage_at - 1 do tags[#tags + 1] = ARGV[i] end
+for i = usage_at, #ARGV do
+  moves[#moves + 1] = ARGV[i]
+  usage[#usage + 1] = ARGV[i]
+end
 local found, amount, held, back, team, own = 'unknown', '', 0, 0, nil, nil
 if e and e.state == 'open' then
   found, amount, held = 'open', e.amount, e.amount
@@ -20,7 +26,7 @@ elseif e then
   found, amount, back = 'reaped', e.amount, e.amount
   interrupted(moves, e.route, e.amount, -1)
 end
-local counts = read_counts(made, moves)
+local counts = read_counts(made, moves, tags, usage)
 
 if found == 'open' then
   call('ZREM', base .. ':leases', id)

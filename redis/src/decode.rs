@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gateway_core::ids::{KeyId, ModelName, UpstreamName};
+use gateway_core::ids::{KeyId, ModelName, TagValue, UpstreamName};
 use gateway_core::ledger::{
     Admission, Alert, Answer, Balance, Bucket, Day, Found, Granted, Hour, Interrupted, KeyStatus, Lease,
     Limit, Limits, Meter, Month, Op, Override, Raised, RateLimit, RateLimited, Rates, Reaped, Refused,
@@ -250,21 +250,38 @@ impl Words {
     }
 
     fn usage(&mut self) -> Read<Vec<UsageRow>> {
-        let mut rows = Vec::new();
+        let (mut rows, mut tagged) = (Vec::new(), Vec::new());
         while self.more() {
             let hour = Hour(self.number()?);
-            let words: usize = self.number()?;
-            let mut routes: BTreeMap<Route, Tally> = BTreeMap::new();
-            for _ in 0..words / 2 {
-                let field = self.word()?;
-                let (route, counter) =
-                    Route::parse_field(&field).ok_or(Garbled("a counter of another kind"))?;
-                routes.entry(route).or_default().add(counter, self.number()?);
-            }
-            let counted = routes.into_iter().filter(|(_, tally)| !tally.is_empty());
-            rows.extend(counted.map(|(route, tally)| UsageRow { hour, route, tally }));
+            self.counters(hour, &mut rows, |field| Some((None, field)))?;
+            self.counters(hour, &mut tagged, |field| {
+                let (value, field) = field.split_once('|')?;
+                Some((Some(TagValue::new(value)?), field))
+            })?;
         }
+        rows.extend(tagged);
         Ok(rows)
+    }
+
+    /// A hash of an hour's counters; `split` takes a field's value of the tag from it.
+    fn counters(
+        &mut self,
+        hour: Hour,
+        rows: &mut Vec<UsageRow>,
+        split: impl Fn(&str) -> Option<(Option<TagValue>, &str)>,
+    ) -> Read<()> {
+        let words: usize = self.number()?;
+        let mut routes: BTreeMap<(Option<TagValue>, Route), Tally> = BTreeMap::new();
+        for _ in 0..words / 2 {
+            let field = self.word()?;
+            let parsed = split(&field)
+                .and_then(|(value, field)| Route::parse_field(field).map(|(route, of)| ((value, route), of)));
+            let (row, counter) = parsed.ok_or(Garbled("a counter of another kind"))?;
+            routes.entry(row).or_default().add(counter, self.number()?);
+        }
+        let counted = routes.into_iter().filter(|(_, tally)| !tally.is_empty());
+        rows.extend(counted.map(|((value, route), tally)| UsageRow { hour, route, value, tally }));
+        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
 //! A question as a script's words. Numbers are decimal digits, a limit that is not there is −1, a word
 //! that is not there is empty.
 
+use gateway_core::ids::TagName;
 use gateway_core::ledger::{
-    Admit, Announce, Limit, Limits, Op, Override, Raise, Rates, Reap, ReservationId, Route, Settle,
+    Admit, Announce, Limit, Limits, Op, Override, Raise, Rates, Reap, ReservationId, Route, Settle, Tag,
 };
 use gateway_core::money::NanoUsd;
 use redis::Script;
@@ -23,7 +24,10 @@ pub(crate) fn encode<'s>(op: &Op, scripts: &'s Scripts) -> (&'s Script, Vec<Stri
         Op::Status { key, .. } => {
             (&scripts.status, vec![key.as_ref().map_or(String::new(), |(key, _)| key.to_string())])
         }
-        Op::Usage { from, to, .. } => (&scripts.usage, vec![from.0.to_string(), to.0.to_string()]),
+        Op::Usage { from, to, tag, .. } => {
+            let tag = tag.as_ref().map_or(String::new(), TagName::to_string);
+            (&scripts.usage, vec![from.0.to_string(), to.0.to_string(), tag])
+        }
     }
 }
 
@@ -39,6 +43,7 @@ fn reserve(admit: &Admit) -> Vec<String> {
     words.extend(rates(&admit.limits.rates));
     words.extend(rates(&admit.key_rates));
     words.push(route(&admit.route));
+    words.extend(tags(&admit.tags));
     words
 }
 
@@ -72,6 +77,8 @@ fn settle(settle: &Settle) -> Vec<String> {
     words.extend(windows(&settle.limits));
     words.push(limit(settle.limits.rates.tokens_per_minute, |most| most.to_string()));
     words.push(limit(settle.key_rates.tokens_per_minute, |most| most.to_string()));
+    words.push(settle.tags.len().to_string());
+    words.extend(tags(&settle.tags));
     for (route, tally) in &settle.usage {
         words.extend(tally.iter().flat_map(|(counter, count)| [route.field(counter), count.to_string()]));
     }
@@ -111,6 +118,10 @@ fn money(amount: NanoUsd) -> String {
 /// `provider/model`, as [`Route::field`] begins.
 fn route(route: &Route) -> String {
     format!("{}/{}", route.provider, route.model)
+}
+
+fn tags(tags: &[Tag]) -> impl Iterator<Item = String> {
+    tags.iter().flat_map(|tag| [tag.name.to_string(), tag.value.to_string()])
 }
 
 fn limit<T>(limit: Limit<T>, number: impl FnOnce(T) -> String) -> String {

@@ -51,6 +51,7 @@ fn admit(n: u64, bound: i64) -> Op {
         limits: limits(100),
         key_rates: Rates::UNLIMITED,
         route: route(),
+        tags: Vec::new(),
     })
 }
 
@@ -65,6 +66,7 @@ fn settle(n: u64, cost: i64) -> Op {
         limits: limits(100),
         key_rates: Rates::UNLIMITED,
         usage: vec![(route(), Tally::default().with(Counter::Requests, 1))],
+        tags: Vec::new(),
     })
 }
 

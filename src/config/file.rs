@@ -39,6 +39,7 @@ pub(super) struct Tables {
     pub keys: Vec<KeyTable>,
     pub aliases: Vec<ListTable>,
     pub capabilities: Vec<ListTable>,
+    pub usage: UsageTable,
     pub audit: AuditTable,
     pub sinks: Vec<SinkTable>,
 }
@@ -76,8 +77,27 @@ pub(super) struct ModelTable {
     pub equivalents: Option<Vec<At<String>>>,
 }
 
-pub(super) const TABLES: [&str; 10] =
-    ["upstreams", "models", "aliases", "capabilities", "pii", "injection", "teams", "keys", "audit", "sinks"];
+/// `[usage]`.
+#[derive(Default)]
+pub(super) struct UsageTable {
+    pub tags: Option<Vec<At<String>>>,
+}
+
+pub(super) const TABLES: [&str; 11] = [
+    "upstreams",
+    "models",
+    "aliases",
+    "capabilities",
+    "pii",
+    "injection",
+    "teams",
+    "keys",
+    "usage",
+    "audit",
+    "sinks",
+];
+
+pub(super) const USAGE_KEYS: [&str; 1] = ["tags"];
 
 pub(super) const UPSTREAM_KEYS: [&str; 9] = [
     "kind",
@@ -149,6 +169,7 @@ fn tables(settings: &mut Settings<'_>, file: &str, text: &str) -> Tables {
     tables.keys = teams::keys(settings, &mut root);
     tables.aliases = lists::lists(settings, &mut root, "aliases");
     tables.capabilities = lists::lists(settings, &mut root, "capabilities");
+    tables.usage = usage(settings, &mut root).unwrap_or_default();
     tables.audit = audit::audit(settings, &mut root);
     tables.sinks = audit::sinks(settings, &mut root);
     root.refuse_unknown(settings, &TABLES);
@@ -193,6 +214,13 @@ fn model(settings: &mut Settings<'_>, mut section: Section<'_>) -> ModelTable {
     section.refuse_unknown(settings, &MODEL_KEYS);
     table.sound = settings.mistakes.len() == before;
     table
+}
+
+fn usage(settings: &mut Settings<'_>, root: &mut Section<'_>) -> Option<UsageTable> {
+    let mut section = root.section(settings, "usage")?;
+    let table = UsageTable { tags: section.list(settings, "tags") };
+    section.refuse_unknown(settings, &USAGE_KEYS);
+    Some(table)
 }
 
 #[derive(Clone, Copy)]

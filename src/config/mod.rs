@@ -15,6 +15,7 @@
 //! | `door` | where a running gateway is reached, and with which key |
 //! | [`upstreams`], `vendors`, `base_url` | who answers calls, in which order |
 //! | [`budgets`] | what teams may spend and how fast, and where the books are kept |
+//! | `usage` | what usage is counted by |
 //! | [`routing`] | what stands for aliases and capabilities, and who may use which models |
 //! | `audit` | the audit trail and its sinks |
 //! | `models` | prices over the catalog's |
@@ -37,6 +38,7 @@ pub mod routing;
 mod secrets;
 mod settings;
 pub mod upstreams;
+mod usage;
 mod vendors;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +57,7 @@ pub use pii::{Engines, Pii};
 pub use process::{Calls, Listen, Log, LogFormat, TlsFiles, bind_address};
 pub use routing::Routing;
 pub use upstreams::Upstream;
+pub use usage::Usage;
 
 use mistakes::did_you_mean;
 use names::{Effect, NAMES};
@@ -75,6 +78,7 @@ pub struct Config {
     pub injection: Injection,
     pub audit: Audit,
     pub budgets: Budgets,
+    pub usage: Usage,
     /// In the order of `PROVIDER_PRIORITY`; at least one.
     pub upstreams: Vec<Upstream>,
     /// `[models]`, for [`Catalog::with`].
@@ -104,6 +108,7 @@ impl Config {
             access: access::access(&mut settings, &listen),
             metrics_open: settings.flag("METRICS_OPEN"),
             budgets: budgets::budgets(&mut settings, &tables.teams),
+            usage: usage::usage(&mut settings, tables.usage),
             calls: process::calls(&mut settings),
             pii: pii::pii(&mut settings, tables.pii, &tables.teams),
             injection: injection::injection(&mut settings, &tables.injection, &tables.teams),

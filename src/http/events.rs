@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use gateway_actors::provider::State;
-use gateway_core::ids::TeamId;
+use gateway_core::ids::{TagName, TeamId};
 use gateway_wire::native::Native;
 use serde_json::json;
 use std::convert::Infallible;
@@ -119,6 +119,7 @@ fn hello(gateway: &Gateway, principal: &Principal) -> String {
         "team_id": principal.team.as_str(),
         "key_id": principal.key_id.as_str(),
         "scopes": scopes.map(|(_, word)| word).collect::<Vec<_>>(),
+        "usage_tags": gateway.config.usage.tags.iter().map(TagName::as_str).collect::<Vec<_>>(),
     })
     .to_string()
 }

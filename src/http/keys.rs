@@ -131,8 +131,7 @@ async fn keep(gateway: &Gateway, wish: &Wish, mark: &str) -> Result<(SecretStrin
 async fn revoked(gateway: &Gateway, principal: &Principal, key: &KeyId) -> Result<Value, Failure> {
     may_act(gateway)?;
     let id = request_id(&*gateway.clock, &*gateway.dice);
-    let known = gateway.made_keys.all();
-    let team = known.iter().find(|known| known.id == *key).map(|known| known.team.clone());
+    let team = gateway.made_keys.team_of(key);
     let done = match gateway.made_keys.remove(key, &id).await {
         Ok(true) => Ok(json!({ "id": key.as_str(), "revoked": true })),
         Ok(false) => Err(Failure::KeyUnknown),

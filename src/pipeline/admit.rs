@@ -9,6 +9,7 @@ use crate::gateway::Gateway;
 use gateway_actors::budget::{Admitted, BudgetError};
 use gateway_core::catalog::Bound;
 use gateway_core::ledger::{Admit, Granted, Limit, MOST_PER_MINUTE, Raised, ReservationId, Route};
+use gateway_core::routing::Candidate;
 use std::time::Duration;
 
 /// What a caller is told to wait where nobody knows better.
@@ -47,6 +48,17 @@ pub(super) async fn admit(
         }
         Err(error) => Err(unavailable(exchange, &error)),
     }
+}
+
+/// The guard refused, so that no budget is asked. The record settles nothing all the same, since usage is counted by
+/// what is settled.
+pub(super) fn not_asked(gateway: &Gateway, exchange: &mut Exchange, plan: &[Candidate]) {
+    let Some(first) = plan.first() else { return };
+    let route = Route { provider: first.route.upstream.clone(), model: first.route.model.clone() };
+    let principal = &exchange.principal;
+    let budget = gateway.config.budgets.of(&principal.team);
+    let limits = (budget.limits, principal.limits.over(budget.key_rates));
+    exchange.bill.open(gateway.settlements.clone(), limits, route);
 }
 
 /// Refuses whom the ledger told to come back later, before its request is searched.
@@ -102,6 +114,7 @@ fn question(gateway: &Gateway, exchange: &Exchange, route: Route, bound: &Bound)
         limits: budget.limits,
         key_rates: principal.limits.over(budget.key_rates),
         route,
+        tags: exchange.tags(),
     })
 }
 

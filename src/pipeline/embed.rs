@@ -5,7 +5,7 @@ use super::exchange::{Ending, Exchange};
 use super::failure::Failure;
 use super::settle::Consumed;
 use super::work::{Wanted, Work};
-use super::{Served, admit, begin, ended, falls_back, inspect, receive, record, sending, unplanned};
+use super::{Served, admit, begin, ended, falls_back, inspect, receive, record, sending, tags, unplanned};
 use crate::gateway::{Gateway, Worker};
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -33,6 +33,8 @@ pub async fn embed(
         receive::check_media_type(request.headers())?;
         let body = exchange.receive(gateway, payload, request.headers()).await?;
         let mut asked = embeddings::decode(&body)?;
+        let names = &gateway.config.usage.tags;
+        asked.embedding.tags = tags::given(names, request.headers(), Vec::new(), &mut asked.dropped)?;
         exchange.note(|record| record::asked(record, &gateway.embeddings, None, Some(&asked.model)));
         let plan = plan(gateway, &asked, request.headers(), &mut exchange)?;
         admit::paused(gateway, &exchange)?;
@@ -40,6 +42,7 @@ pub async fn embed(
         if let Some(summary) = &inspected.summary {
             exchange.note(|record| record::searched(record, summary));
         }
+        exchange.note(|record| record.tags = tags::recorded(&asked.embedding.tags));
         Ok((asked, plan, inspected))
     };
     let (asked, plan, inspected) = match prepared.await {

@@ -64,7 +64,7 @@ pub async fn estimate(
     let mut exchange = Exchange::open(gateway, id.to_owned(), principal, slot, None);
     receive::check_media_type(request.headers())?;
     let body = exchange.receive(gateway, payload, request.headers()).await?;
-    let mut asked = decode(dialect, &body, request.headers(), &exchange)?;
+    let mut asked = decode(gateway, dialect, &body, request.headers(), &exchange)?;
     let Plan { candidates: plan, reason } = plan(gateway, dialect, &asked, &exchange.principal)?;
     inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
     let (team, key) = (&exchange.principal.team, &exchange.principal.key_id);
@@ -73,7 +73,7 @@ pub async fn estimate(
     let status = gateway.budget.status(team.clone(), budget.limits, key).await?;
     let now = StoreTime::from_unix(gateway.clock.unix()).hour();
     let since = Hour(now.0.saturating_sub(HOURS_OF_HISTORY));
-    let history = gateway.budget.usage(team.clone(), since, now).await?;
+    let history = gateway.budget.usage(team.clone(), (since, now), None).await?;
     let prompt = Prompt::of(&asked.conversation);
     let tier = asked.conversation.sampling.service_tier;
     let bytes = asked.conversation.text_bytes();

@@ -18,6 +18,7 @@ use gateway_actors::budget::Due;
 use gateway_core::audit::{Record, RequestRecord};
 use gateway_core::clock::Clock;
 use gateway_core::fault::Fault;
+use gateway_core::ledger::{self, Tag};
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::{Route, RouteReason};
 use std::sync::Arc;
@@ -234,6 +235,11 @@ impl Exchange {
         if let Some(record) = &mut self.record {
             learnt(record);
         }
+    }
+
+    /// What it is counted under.
+    pub(super) fn tags(&self) -> Vec<Tag> {
+        self.record.as_deref().map(ledger::tags).unwrap_or_default()
     }
 
     /// Nothing was begun, and nothing can be written: to wait for its record would only hold its slot.

@@ -18,6 +18,7 @@
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
 //! | `stream`, [`watch`] | a stream on its way to the caller; one that its caller does not take |
+//! | `tags` | what a caller counts its request under |
 //! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | `words` | ids and names of others, searched before they are told on |
 //! | [`failure`] | why a request got no answer |
@@ -40,6 +41,7 @@ mod restore;
 mod sending;
 mod settle;
 mod stream;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -161,16 +163,21 @@ async fn prepared(
 ) -> Result<(Asked, Vec<Candidate>, Inspected), Failure> {
     receive::check_media_type(request.headers())?;
     let body = exchange.receive(gateway, payload, request.headers()).await?;
-    let mut asked = decode(dialect, &body, request.headers(), exchange)?;
+    let mut asked = decode(gateway, dialect, &body, request.headers(), exchange)?;
     exchange.note(|record| {
         record::asked(record, &gateway.router, asked.provider.as_deref(), asked.model.as_deref());
     });
     let plan = planned(gateway, dialect, &asked, exchange)?;
     admit::paused(gateway, exchange)?;
-    let inspected = inspect::inspect(gateway, worker, exchange, &mut asked.conversation).await?;
+    let inspected = inspect::inspect(gateway, worker, exchange, &mut asked.conversation).await;
+    if let Err(Failure::Injected { .. }) = &inspected {
+        admit::not_asked(gateway, exchange, &plan);
+    }
+    let inspected = inspected?;
     if let Some(summary) = &inspected.summary {
         exchange.note(|record| record::searched(record, summary));
     }
+    exchange.note(|record| record.tags = tags::recorded(&asked.conversation.tags));
     Ok((asked, plan, inspected))
 }
 
@@ -259,6 +266,7 @@ async fn record_refusal(gateway: &Gateway, record: Record) {
 }
 
 fn decode(
+    gateway: &Gateway,
     dialect: Dialect,
     body: &Bytes,
     headers: &HeaderMap,
@@ -271,6 +279,9 @@ fn decode(
         (!values.is_empty()).then(|| values.join(","))
     };
     dialect.codec.headers(&header, &mut asked)?;
+    let names = &gateway.config.usage.tags;
+    let metadata = asked.take_metadata(names)?;
+    asked.conversation.tags = tags::given(names, headers, metadata, &mut asked.dropped)?;
     if falls_back(headers) == Fallback::Off {
         asked.fallback = Some(false);
     }

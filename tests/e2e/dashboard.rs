@@ -58,7 +58,9 @@ async fn operators_see_what_the_api_says() {
     ];
     let gateway = Setup::new()
         .env("GATEWAY_API_KEYS", keys.map(|(team, key)| format!("{team}:{key}")).join(","))
+        .file("gateway.toml", "[usage]\ntags = [\"cost_center\"]\n")
         .env("CIRCUIT_BREAKER_COOLDOWN_S", 600)
+        .env("INJECTION_ACTION", "block")
         // Nobody takes the records there: the page shows how far that receiver lags.
         .env("SIEM_WEBHOOK_URL", "http://127.0.0.1:9/records")
         .env("RUST_LOG", "info")

@@ -2,7 +2,7 @@
 //! audit trail learns what was seen, never what was said.
 
 use crate::client::Reply;
-use crate::gateway::{OTHER_TEAM_KEY, Setup};
+use crate::gateway::{OTHER_TEAM_KEY, Setup, eventually};
 use crate::records::record;
 use base64::Engine as _;
 use reqwest::Method;
@@ -34,6 +34,17 @@ async fn what_a_tool_says_is_refused_where_the_caller_s_same_words_are_told_of()
         assert!(reply.text().contains("tool_result") && !reply.text().contains("reveal"), "{}", reply.text());
     }
     assert_eq!(gateway.faults().requests().len(), 0, "nothing went out");
+    // Refused, and counted as that: no request, no error, no cost.
+    let (mut counted, want) = (Value::Null, json!([2, 0, 0, 0]));
+    eventually("refusals are counted", async || {
+        let rows = gateway.get("/v1/usage?group_by=team").await.json()["rows"].clone();
+        let row = &rows[0];
+        counted =
+            ["injection_blocked", "injection_flagged", "requests", "errors"].map(|n| row[n].clone()).into();
+        counted == want
+    })
+    .await;
+    assert_eq!(gateway.spent().await, 0);
     let reply = gateway.post("/v1/chat/completions", &said_by_user(ATTACK)).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let reply =

@@ -16,6 +16,7 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`tags`] | usage by what callers tag their requests with |
 //! | [`limits`] | limits set on the command line; who was told to come back later |
 //! | [`chaos`] | three gateways on one Redis while processes die: the bill keeps to the limit |
 //! | [`keys`] | keys that administrators make, share and revoke |
@@ -83,4 +84,5 @@ mod shared_budgets;
 mod shutdown;
 mod siem;
 mod streams;
+mod tags;
 mod tools;

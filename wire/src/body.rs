@@ -115,6 +115,11 @@ impl<'a> Object<'a> {
         Some(self.fields.swap_remove(at).1)
     }
 
+    /// Of the fields that nobody took.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(key, _)| key.as_ref())
+    }
+
     /// Takes a field whose value is one of a few words; any other type reads as no word of them.
     pub(crate) fn take_word(&mut self, name: &str) -> Option<Cow<'a, str>> {
         self.take(name).map(word)

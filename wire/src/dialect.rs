@@ -1,6 +1,7 @@
 //! What a dialect is: [`Inbound`] for callers, [`Outbound`] for providers, and the values in between.
 
 use crate::embeddings::Embeds;
+use crate::metadata::Metadata;
 use crate::sse::Frame;
 use bytes::{Bytes, BytesMut};
 use gateway_core::catalog::{Abilities, Ability, Efforts};
@@ -104,6 +105,8 @@ pub struct Asked {
     pub dropped: Vec<Cow<'static, str>>,
     /// What the caller should know (native dialect).
     pub warnings: Vec<String>,
+    /// Until [`Asked::take_metadata`] says what of it is taken.
+    pub metadata: Option<Metadata>,
     /// A `team_id` in the body (native): never decides, a different one is named in `warnings`.
     pub team_id: Option<String>,
 }

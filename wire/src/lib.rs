@@ -9,6 +9,7 @@
 //! | [`openai_chat`] | OpenAI chat completions, both ways; [`azure`] is the same with other paths |
 //! | [`anthropic_messages`] | Anthropic messages, both ways |
 //! | [`gemini`] | Gemini generateContent, outbound |
+//! | `metadata` | what a caller says of its request beside the conversation |
 //! | [`embeddings`] | OpenAI's embeddings for callers; OpenAI's, Azure's and Gemini's for providers |
 //! | [`native`] | the gateway's own dialect, inbound |
 //!
@@ -22,6 +23,7 @@ pub mod dialect;
 pub mod embeddings;
 pub mod gemini;
 pub mod json;
+mod metadata;
 pub mod names;
 pub mod native;
 pub mod openai_chat;
@@ -35,3 +37,4 @@ pub use dialect::{
     Asked, Attempt, Budget, Call, Counts, Decode, Encode, ErrorBody, Facts, Inbound, Malformed, Opening,
     Outbound, Target, Whole,
 };
+pub use metadata::Metadata;

@@ -32,7 +32,7 @@ use std::time::Duration;
 use actix::ArbiterHandle;
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
-use gateway_core::ids::{KeyId, TeamId};
+use gateway_core::ids::{KeyId, TagName, TeamId};
 use gateway_core::ledger::{
     Admission, Admit, Alert, Answer, Granted, Hour, Interrupted, Ledger, LedgerError, Limits, Op, Override,
     Pending, Raise, Raised, RateLimited, Rates, Refused, ReservationId, Settle, Settled, Status, UsageRow,
@@ -257,9 +257,14 @@ impl Budget {
         }
     }
 
-    /// Both hours included.
-    pub async fn usage(&self, team: TeamId, from: Hour, to: Hour) -> Result<Vec<UsageRow>, BudgetError> {
-        match self.ask(Op::Usage { team, from, to }).await? {
+    /// Both hours included. With a tag, also by its values.
+    pub async fn usage(
+        &self,
+        team: TeamId,
+        (from, to): (Hour, Hour),
+        tag: Option<TagName>,
+    ) -> Result<Vec<UsageRow>, BudgetError> {
+        match self.ask(Op::Usage { team, from, to, tag }).await? {
             Answer::Usage(rows) => Ok(rows),
             _ => Err(BudgetError::Void),
         }

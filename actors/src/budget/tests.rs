@@ -171,6 +171,7 @@ impl Bench {
             limits: limits(),
             key_rates: Rates::UNLIMITED,
             route: Route { provider: UpstreamName::new("openai").unwrap(), model: ModelName::new("m") },
+            tags: Vec::new(),
         }
     }
 
@@ -185,6 +186,7 @@ impl Bench {
             limits: limits(),
             key_rates: Rates::UNLIMITED,
             usage: Vec::new(),
+            tags: Vec::new(),
         }
     }
 

@@ -4,30 +4,31 @@
 //! | file | holds |
 //! |---|---|
 //! | `embedded` | the store of a gateway that runs alone |
+//! | `table` | the keys in memory |
 //!
 //! The store of replicas is `gateway_redis`'s.
 
 mod embedded;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use gateway_core::audit::{Named, Time};
 use gateway_core::clock::Clock;
 use gateway_core::ids::{KeyId, TeamId};
-use gateway_core::keys::{Entry, Fingerprint, KeyStore, KeyStoreError, MadeKey, changed, is_id};
+use gateway_core::keys::{Entry, Fingerprint, KeyStore, KeyStoreError, MadeKey, changed};
 use gateway_redis::RedisKeys;
 use tokio::sync::Mutex;
 
 pub use embedded::EmbeddedKeys;
 pub use gateway_redis::Target;
+use table::{Table, prefix};
 
 /// How often the store is asked. A revoked key is refused everywhere after this and a reading of the keys.
 pub const POLL: Duration = Duration::from_millis(250);
@@ -63,7 +64,8 @@ pub enum Found {
 /// Made keys in memory, and their store.
 pub struct Registry {
     store: Arc<dyn KeyStore>,
-    table: ArcSwap<Table>,
+    /// Written for as long as a change takes, which moves few keys.
+    table: RwLock<Table>,
     clock: Arc<dyn Clock>,
     started: Instant,
     /// When the store last said that the table holds, in ms since `started`, and one more; 0: never.
@@ -73,21 +75,11 @@ pub struct Registry {
     is_away: AtomicBool,
 }
 
-#[derive(Default)]
-struct Table {
-    /// `None`: as long as nothing was read, or nothing was ever written.
-    mark: Option<String>,
-    by_prefix: HashMap<[u8; 6], Arc<MadeKey>>,
-    /// The newest first.
-    listed: Vec<Arc<MadeKey>>,
-    teams: BTreeSet<TeamId>,
-}
-
 impl Registry {
     pub fn new(store: Arc<dyn KeyStore>, clock: Arc<dyn Clock>) -> Registry {
         Registry {
             store,
-            table: ArcSwap::default(),
+            table: RwLock::default(),
             started: clock.now(),
             clock,
             confirmed: AtomicU64::new(0),
@@ -105,7 +97,7 @@ impl Registry {
         if !self.is_trusted() {
             return Found::Unverified;
         }
-        match self.table.load().by_prefix.get(&prefix) {
+        match self.table().get(prefix) {
             None => Found::Unknown,
             Some(key) if key.expires_at.is_some_and(|end| Time::from(self.clock.unix()) >= end) => {
                 Found::Expired
@@ -128,12 +120,26 @@ impl Registry {
 
     /// All that this process knows of, the newest first.
     pub fn all(&self) -> Vec<Arc<MadeKey>> {
-        self.table.load().listed.clone()
+        self.table().listed()
+    }
+
+    /// Whose key this is, expired or not.
+    pub fn team_of(&self, id: &KeyId) -> Option<TeamId> {
+        self.table().get(prefix(id.as_str())?).map(|key| key.team.clone())
+    }
+
+    /// A change is whole or was not begun: nothing in it fails half-way.
+    fn table(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
+        change(&mut self.table.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Teams that have one of them.
     pub fn teams(&self) -> BTreeSet<TeamId> {
-        self.table.load().teams.clone()
+        self.table().teams()
     }
 
     /// Keeps a key; this process knows it when this is done, others within a second.
@@ -173,24 +179,28 @@ impl Registry {
         let asked = self.clock.now();
         let mark = within(self.store.mark()).await?;
         let is_first = self.confirmed.load(Ordering::Acquire) == 0;
-        if is_first || self.table.load().mark != mark {
-            let before = self.table.load_full();
-            let ids = match (&before.mark, &mark) {
+        let seen = self.table().mark.clone();
+        if is_first || seen != mark {
+            let ids = match (&seen, &mark) {
                 (Some(seen), Some(mark)) if !is_first => changed(seen, mark),
                 _ => None,
             };
             // Read after the mark: what changes meanwhile is read again.
-            let entries = match &ids {
-                Some(ids) => within(self.store.some(ids)).await?,
-                None => within(self.store.all()).await?,
-            };
-            // Many keys take a while, and others wait for this thread.
-            let read = tokio::task::spawn_blocking(move || match ids {
-                Some(ids) => Table::changed(&before, mark, &ids, entries),
-                None => Table::new(mark, entries),
-            });
-            let ended = |_| KeyStoreError::Unavailable { reason: "its reader has ended".to_owned() };
-            self.table.store(Arc::new(read.await.map_err(ended)?));
+            match ids {
+                Some(ids) => {
+                    let entries = within(self.store.some(&ids)).await?;
+                    let keys = entries.iter().filter_map(read).collect();
+                    self.change(|table| table.change(mark, &ids, keys));
+                }
+                None => {
+                    let entries = within(self.store.all()).await?;
+                    // Many keys take a while, and others wait for this thread.
+                    let read = move || Table::new(mark, entries.iter().filter_map(read));
+                    let ended = |_| KeyStoreError::Unavailable { reason: "its reader has ended".to_owned() };
+                    let table = tokio::task::spawn_blocking(read).await.map_err(ended)?;
+                    drop(self.change(|before| std::mem::replace(before, table)));
+                }
+            }
         }
         let passed = asked.saturating_duration_since(self.started).as_millis();
         self.confirmed.store(u64::try_from(passed).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
@@ -217,45 +227,12 @@ impl Registry {
     }
 }
 
-/// The first bytes of the fingerprint that an id was made of.
-fn prefix(id: &str) -> Option<[u8; 6]> {
-    let number = u64::from_str_radix(id, 16).ok().filter(|_| is_id(id))?;
-    let mut prefix = [0; 6];
-    prefix.copy_from_slice(&number.to_be_bytes()[2..]);
-    Some(prefix)
-}
-
 async fn within<T>(answer: impl Future<Output = Result<T, KeyStoreError>>) -> Result<T, KeyStoreError> {
     let late = |_| KeyStoreError::Unavailable { reason: "it gave no answer in time".to_owned() };
     tokio::time::timeout(DEADLINE, answer).await.map_err(late)?
 }
 
-impl Table {
-    /// An entry that can't be read opens nothing, and harms no other.
-    fn new(mark: Option<String>, entries: Vec<Entry>) -> Table {
-        Table::of(mark, entries.iter().filter_map(read).map(|key| (key.fingerprint.prefix(), key)).collect())
-    }
-
-    /// After these ids have changed; those that are not among the entries are gone.
-    fn changed(before: &Table, mark: Option<String>, ids: &[String], entries: Vec<Entry>) -> Table {
-        let mut by_prefix = before.by_prefix.clone();
-        for gone in ids.iter().filter_map(|id| prefix(id)) {
-            by_prefix.remove(&gone);
-        }
-        by_prefix.extend(entries.iter().filter_map(read).map(|key| (key.fingerprint.prefix(), key)));
-        Table::of(mark, by_prefix)
-    }
-
-    fn of(mark: Option<String>, by_prefix: HashMap<[u8; 6], Arc<MadeKey>>) -> Table {
-        let mut listed: Vec<Arc<MadeKey>> = by_prefix.values().cloned().collect();
-        listed.sort_unstable_by(|one, other| {
-            (Reverse(one.created_at), &one.id).cmp(&(Reverse(other.created_at), &other.id))
-        });
-        let teams = listed.iter().map(|key| key.team.clone()).collect();
-        Table { mark, by_prefix, listed, teams }
-    }
-}
-
+/// An entry that can't be read opens nothing, and harms no other.
 fn read((id, text): &Entry) -> Option<Arc<MadeKey>> {
     match MadeKey::decode(id, text) {
         Ok(key) => Some(Arc::new(key)),

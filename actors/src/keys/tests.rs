@@ -1,18 +1,25 @@
 //! The table against stores that change, fail and hold foreign things, under a clock that stands still.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateway_core::audit::Time;
 use gateway_core::clock::Clock;
-use gateway_core::ids::KeyId;
+use gateway_core::ids::{KeyId, TeamId};
 use gateway_core::keys::suite::a_key;
-use gateway_core::keys::{Entry, KeyStore, KeyStoreError, MadeKey, marked};
+use gateway_core::keys::{Entry, Fingerprint, KeyStore, KeyStoreError, MOST_KEYS, MadeKey, marked};
 use gateway_core::ledger::Pending;
 
 use super::{Found, Registry, TRUST};
-use crate::testing::TestClock;
+use crate::testing::{TestClock, WallClock};
+
+thread_local! {
+    /// Comparisons of two places in the list.
+    pub(super) static COMPARED: Cell<usize> = const { Cell::new(0) };
+}
 
 /// In memory; away while `reason` is there.
 #[derive(Default)]
@@ -21,6 +28,8 @@ struct Kept {
     mark: Option<String>,
     reason: Option<String>,
     readings: usize,
+    /// Entries that were handed out.
+    told: usize,
 }
 
 #[derive(Default)]
@@ -48,6 +57,7 @@ impl KeyStore for FakeStore {
         Box::pin(async {
             self.answer(|kept| {
                 kept.readings += 1;
+                kept.told += kept.entries.len();
                 kept.entries.clone().into_iter().collect()
             })
         })
@@ -57,7 +67,9 @@ impl KeyStore for FakeStore {
         Box::pin(async move {
             self.answer(|kept| {
                 let there = ids.iter().filter_map(|id| Some((id.clone(), kept.entries.get(id)?.clone())));
-                there.collect()
+                let there: Vec<_> = there.collect();
+                kept.told += there.len();
+                there
             })
         })
     }
@@ -209,4 +221,63 @@ async fn keys_are_listed_the_newest_first() {
     }
     let order: Vec<u8> = registry.all().iter().map(|key| key.fingerprint.0[0]).collect();
     assert_eq!(order, [2, 3, 4, 1]);
+}
+
+/// What a change takes does not grow with the keys: one is read, and its place is found among 100,000 in some dozen
+/// steps. An administrator who makes one, and a replica that sees it, are done long before the second that they have.
+#[tokio::test]
+async fn among_a_hundred_thousand_a_change_moves_one() {
+    let (here, store, clock) = registry();
+    store.with(|kept| {
+        let keys = (0..MOST_KEYS as u32).map(numbered);
+        kept.entries = keys.map(|key| (key.id.as_str().to_owned(), key.encode().into_bytes())).collect();
+        kept.mark = Some(marked(None, "first", "000000000000"));
+    });
+    let there = Registry::new(store.clone(), clock);
+    here.refresh().await.unwrap();
+    there.refresh().await.unwrap();
+    assert_eq!(there.all().len(), MOST_KEYS);
+
+    let told = || store.with(|kept| kept.told);
+    let (told_before, compared_before) = (told(), COMPARED.get());
+    let began = WallClock.now();
+    const CHANGES: u32 = 100;
+    for n in 0..CHANGES {
+        // Between keys that are there, as by a replica whose clock is behind.
+        let (new, old) =
+            (MadeKey { team: TeamId::new("new").unwrap(), ..numbered(MOST_KEYS as u32 + n) }, numbered(n));
+        here.add(&new, &format!("made-{n}")).await.unwrap();
+        assert_eq!(here.remove(&old.id, &format!("revoked-{n}")).await, Ok(true));
+        there.refresh().await.unwrap();
+        for registry in [&here, &there] {
+            assert_eq!(registry.find(&new.fingerprint), known(new.clone()));
+            assert_eq!(registry.find(&old.fingerprint), Found::Unknown);
+        }
+        assert_eq!(here.team_of(&new.id), Some(new.team));
+        assert_eq!(here.team_of(&old.id), None);
+    }
+    let took = WallClock.now() - began;
+    let changes = CHANGES as usize;
+    assert_eq!(told() - told_before, 2 * changes, "each replica reads the one that is there");
+    let each = (COMPARED.get() - compared_before) / (4 * changes);
+    assert!(each < 200, "{each} comparisons for a change");
+    assert!(took < Duration::from_secs(1) * CHANGES, "{took:?} for {CHANGES} changes");
+
+    let all = there.all();
+    assert_eq!((all.len(), here.all() == all), (MOST_KEYS, true));
+    assert!(all.is_sorted_by_key(|key| (Reverse(key.created_at), key.id.clone())), "the newest first");
+    let teams = ["new", a_key(1).team.as_str()].map(|name| TeamId::new(name).unwrap());
+    assert_eq!(there.teams(), BTreeSet::from(teams));
+    for n in 0..CHANGES {
+        here.remove(&numbered(MOST_KEYS as u32 + n).id, &format!("gone-{n}")).await.unwrap();
+    }
+    assert_eq!(here.teams().len(), 1, "a team without keys is none");
+}
+
+/// One of many, made at a time of its own.
+fn numbered(n: u32) -> MadeKey {
+    let mut fingerprint = Fingerprint([7; 32]);
+    fingerprint.0[..4].copy_from_slice(&n.to_be_bytes());
+    let created_at = Time::from_unix_millis(1_000_000 + u64::from(n.reverse_bits() >> 12));
+    MadeKey { id: fingerprint.id(), fingerprint, created_at, ..lasting(1) }
 }

@@ -26,6 +26,8 @@ pub use text::{RawJson, Text};
 pub use texts::{Leaf, MediaKind, Place, Value};
 pub use wish::{Beta, Betas, Hint, Output, Reasoning, Sampling, Schema, Tool, ToolChoice};
 
+use crate::ids::TagName;
+
 /// What a model is asked, in the order in which it was said.
 #[derive(Clone, Debug, Default)]
 pub struct Conversation {
@@ -39,6 +41,8 @@ pub struct Conversation {
     pub output: Output,
     pub reasoning: Option<Reasoning>,
     pub sampling: Sampling,
+    /// What the caller counts it under. No provider is told.
+    pub tags: Vec<(TagName, Text)>,
 }
 
 #[derive(Clone, Debug)]

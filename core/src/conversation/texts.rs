@@ -1,5 +1,5 @@
 //! Every string of a conversation that a model would read, in one order: what the system says first, tools,
-//! turns, then all else that is sent. What looks into a request, or changes it, goes over these and misses nothing.
+//! turns, then all else that is sent or kept. What looks into a request, or changes it, goes over these and misses nothing.
 //!
 //! Left out, since they are opaque: signatures, encrypted thinking, and thinking that is signed.
 
@@ -110,6 +110,11 @@ impl Conversation {
         sampling.user.iter_mut().for_each(|user| walk.add(Value::Identifier(user)));
         for hint in &mut sampling.hints {
             walk.add(Value::Hint { name: hint.name, json: &mut hint.json });
+        }
+        for (_, value) in &mut self.tags {
+            // One is no context for another.
+            walk.begin(Place::Beside);
+            walk.add(Value::Identifier(value));
         }
         walk.leaves
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::limits::{Limits, Rates};
 use super::op::{ReservationId, Settle};
-use super::tally::{Counter, Route, Tally};
+use super::tally::{Counter, Route, Tag, Tally};
 use crate::audit::settlement::{Settlement, Share};
-use crate::audit::{Outcome, RecordedBy, RequestRecord};
-use crate::ids::{KeyId, ModelName, TeamId, UpstreamName};
+use crate::audit::{Named, Outcome, RecordedBy, RequestRecord};
+use crate::ids::{KeyId, ModelName, TagName, TagValue, TeamId, UpstreamName};
 
 /// `None` where nothing is: the budget was not asked, or refused, or a reaper wrote the record. `limits` are the
 /// configuration's for that team.
@@ -27,12 +27,27 @@ pub fn due(record: &RequestRecord, limits: impl FnOnce(&TeamId) -> (Limits, Rate
         limits,
         key_rates,
         usage: usage(record, settlement),
+        tags: tags(record),
     })
+}
+
+/// As the record has them: what is counted by a tag is what the trail says of it.
+pub fn tags(record: &RequestRecord) -> Vec<Tag> {
+    let tag = |(name, value): (&Named, &Named)| {
+        Some(Tag { name: TagName::new(name.as_str())?, value: TagValue::new(value.as_str())? })
+    };
+    record.tags.iter().filter_map(tag).collect()
 }
 
 fn usage(record: &RequestRecord, settlement: &Settlement) -> Vec<(Route, Tally)> {
     let mut usage: Vec<(Route, Tally)> = settlement.shares.iter().filter_map(consumed).collect();
+    let verdict = record.injection.as_ref().map(|injection| injection.verdict.as_str());
     if let Some((_, tally)) = usage.last_mut() {
+        if record.outcome == Outcome::Denied && verdict == Some("block") {
+            // It was not let through, so it is none of the requests.
+            tally.add(Counter::InjectionBlocked, 1);
+            return usage;
+        }
         tally.add(Counter::Requests, 1);
         tally.add(Counter::Fallbacks, i64::from(record.fallback_triggered));
         match record.outcome {
@@ -44,10 +59,8 @@ fn usage(record: &RequestRecord, settlement: &Settlement) -> Vec<(Route, Tally)>
                 tally.add(Counter::Errors, 1);
             }
         }
-        match record.injection.as_ref().map(|injection| injection.verdict.as_str()) {
-            Some("flag") => tally.add(Counter::InjectionFlagged, 1),
-            Some("block") => tally.add(Counter::InjectionBlocked, 1),
-            _ => {}
+        if verdict == Some("flag") {
+            tally.add(Counter::InjectionFlagged, 1);
         }
         let found = record.pii.by_type.iter();
         tally.extend(found.map(|(kind, count)| {
@@ -70,7 +83,7 @@ fn consumed(share: &Share) -> Option<(Route, Tally)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Few, Named, Pii, RequestId, Table, Time};
+    use crate::audit::{Few, Injection, Pii, RequestId, Table, Time};
     use crate::money::NanoUsd;
     use uuid::Uuid;
 
@@ -91,6 +104,7 @@ mod tests {
             latency_ms: 101,
             pii: Pii { by_type: Table::from_iter([(Named::cleaned("EMAIL_ADDRESS"), 3)]), ..Pii::default() },
             settlement: Some(Settlement { unreserved: true, shares: Few::from_iter(shares.iter().cloned()) }),
+            tags: Table::from_iter([(Named::cleaned("cost_center"), Named::cleaned("4711"))]),
             ..RequestRecord::begun(id, Time::from_unix_millis(0), Named::cleaned("r"), endpoint)
         }
     }
@@ -104,6 +118,8 @@ mod tests {
     fn a_record_is_settled_as_it_was_charged() {
         let settle = due(&record(&[share("lost", 5, 2), share("m", 7, 10)]), limits).unwrap();
         assert_eq!((settle.cost, settle.tokens, settle.unreserved), (NanoUsd(12), 16, true));
+        let tag = Tag { name: TagName::new("cost_center").unwrap(), value: TagValue::new("4711").unwrap() };
+        assert_eq!(settle.tags, [tag]);
         let [(lost, of_lost), (answered, of_answered)] = &settle.usage[..] else { panic!("two routes") };
         assert_eq!((lost.model.as_str(), answered.model.as_str()), ("lost", "m"));
         assert_eq!(of_lost.get(&Counter::Requests), 0, "the request is counted once");
@@ -117,6 +133,33 @@ mod tests {
             (Counter::Redactions("EMAIL_ADDRESS".into()), 3),
         ] {
             assert_eq!(of_answered.get(&counter), count, "{counter:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_guard_refused_is_counted_as_that_alone() {
+        let said = |verdict| {
+            Some(Injection { score: 90, verdict: Named::cleaned(verdict), reasons: Few::default() })
+        };
+        let shares = [Share { output_tokens: 0, ..share("m", 0, 0) }];
+        let owed = || RequestRecord { pii: Pii::default(), ..record(&shares) };
+        let refused = RequestRecord { injection: said("block"), outcome: Outcome::Denied, ..owed() };
+        let told = RequestRecord { injection: said("flag"), ..owed() };
+        for (case, record, want) in [
+            ("refused", refused, Tally::default().with(Counter::InjectionBlocked, 1)),
+            (
+                "told of",
+                told,
+                Tally::default()
+                    .with(Counter::Requests, 1)
+                    .with(Counter::Fallbacks, 1)
+                    .with(Counter::Latency(250), 1)
+                    .with(Counter::InjectionFlagged, 1),
+            ),
+        ] {
+            let settle = due(&record, limits).unwrap();
+            let [(_, tally)] = &settle.usage[..] else { panic!("{case}: one route") };
+            assert_eq!(*tally, want, "{case}");
         }
     }
 

@@ -44,15 +44,17 @@ pub use answer::{
     Admission, Alert, Answer, Balance, Found, Granted, Interrupted, KeyStatus, Lease, Raised, RateLimit,
     RateLimited, Reaped, Refused, Scope, Settled, Status, Window,
 };
-pub use due::due;
+pub use due::{due, tags};
 pub use limits::{Limit, Limits, MOST, Override, Rates};
 pub use op::{
     AFTER_MONTH, Admit, Announce, LEASE, MESSAGE_LIFE, Op, REAP_BATCH, Raise, Reap, ReservationId, Settle,
 };
 pub use rate::{Bucket, MINUTE, MOST_PER_MINUTE, Meter};
 pub use rule::step;
-pub use tally::{Counter, LATENCY_BUCKETS_MS, Route, Tally, USAGE_KEPT, UsageRow};
-pub use team::{Account, Changes, Entry, Open, Pace, Reaped as ReapedEntry, Team};
+pub use tally::{
+    Counter, LATENCY_BUCKETS_MS, MOST_TAGS, Route, TAG_VALUES_A_DAY, Tag, Tally, USAGE_KEPT, UsageRow,
+};
+pub use team::{Account, Changes, Entry, Open, Pace, Reaped as ReapedEntry, TaggedCounter, Team};
 pub use window::{Day, Hour, Month, StoreTime, Windows};
 
 use crate::ids::TeamId;

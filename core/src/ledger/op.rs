@@ -1,15 +1,16 @@
 //! What a ledger is asked: one verb and team each, with all that deciding takes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::limits::{Limits, MOST, Override, Rates, checked};
 use super::rate::MOST_PER_MINUTE;
-use super::tally::{Route, Tally};
+use super::tally::{MOST_TAGS, Route, Tag, Tally};
 use super::window::{Hour, StoreTime};
 use super::{Invalid, LedgerError};
-use crate::ids::{KeyId, TeamId};
+use crate::ids::{KeyId, TagName, TeamId};
 use crate::money::NanoUsd;
 
 /// A request's id, a UUIDv7: it tells when it was made.
@@ -73,11 +74,12 @@ pub enum Op {
         limits: Limits,
         key: Option<(KeyId, Rates)>,
     },
-    /// Both hours included.
+    /// Both hours included. With a tag, also by its values.
     Usage {
         team: TeamId,
         from: Hour,
         to: Hour,
+        tag: Option<TagName>,
     },
 }
 
@@ -96,6 +98,8 @@ pub struct Admit {
     pub key_rates: Rates,
     /// Where refusals, and what nobody settles, are counted.
     pub route: Route,
+    /// Where refusals are counted too.
+    pub tags: Vec<Tag>,
 }
 
 /// A fallback: the same reservation, now for all attempts together.
@@ -136,6 +140,8 @@ pub struct Settle {
     pub key_rates: Rates,
     /// Counted into the hour in which the request's id was made.
     pub usage: Vec<(Route, Tally)>,
+    /// Likewise by these: [`MOST_TAGS`], each name once; more are left out.
+    pub tags: Vec<Tag>,
 }
 
 /// Charges what is past its lease, and hands out what is reaped and not yet recorded.
@@ -174,6 +180,7 @@ impl Op {
                 admit.limits.check()?;
                 admit.key_rates.check()?;
                 named(&admit.key, &admit.route)?;
+                few(&mut admit.tags);
             }
             Op::Raise(raise) => {
                 checked(raise.total, "total")?;
@@ -188,6 +195,7 @@ impl Op {
                 settle.cost = settle.cost.clamp(NanoUsd::ZERO, MOST);
                 settle.tokens = settle.tokens.min(MOST_PER_MINUTE);
                 settle.usage.iter_mut().for_each(|(_, tally)| tally.clamp(MOST.0));
+                few(&mut settle.tags);
             }
             Op::Reap(reap) => reap.limits.check()?,
             Op::Override { word, limits, .. } => {
@@ -208,6 +216,13 @@ impl Op {
         }
         Ok(self)
     }
+}
+
+/// Each name once.
+fn few(tags: &mut Vec<Tag>) {
+    let mut known = BTreeSet::new();
+    tags.retain(|tag| known.insert(tag.name.clone()));
+    tags.truncate(MOST_TAGS);
 }
 
 /// Stores keep them in lines.

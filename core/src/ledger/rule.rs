@@ -14,10 +14,11 @@
 
 use super::answer::{Admission, Answer, Interrupted, Lease, Raised, Reaped as ReapAnswer, Settled};
 use super::op::{Admit, Announce, LEASE, MESSAGE_LIFE, Op, REAP_BATCH, Raise, Reap, ReservationId, Settle};
-use super::tally::{Counter, Tally, UsageRow};
+use super::tally::{Counter, Route, Tally, UsageRow};
 use super::team::{Entry, Open, Reaped, Team, settled_until};
 use super::window::{Hour, StoreTime, Windows};
 use super::{admission, alert, answer::Found, status};
+use crate::ids::{TagName, TagValue};
 use crate::money::NanoUsd;
 
 /// Which rules hold. Tests take one away to see that it is needed.
@@ -87,7 +88,7 @@ pub(super) fn step_by(rules: Rules, mut team: Team, op: &Op, now: StoreTime) -> 
         Op::Status { limits, key, .. } => {
             Answer::Status(Box::new(status::read(books.team, limits, key.as_ref(), now)))
         }
-        Op::Usage { from, to, .. } => Answer::Usage(books.usage(*from, *to)),
+        Op::Usage { from, to, tag, .. } => Answer::Usage(books.usage(*from, *to, tag.as_ref())),
     };
     (team, answer)
 }
@@ -108,7 +109,9 @@ impl Books<'_> {
             None => {
                 if let Err(refusal) = admission::enter(self.team, admit, &limits, self.now) {
                     let refused = Tally::default().with(Counter::Refused, 1);
-                    self.team.count(admit.id.made_at().hour(), &admit.route, &refused);
+                    let hour = admit.id.made_at().hour();
+                    self.team.count(hour, &admit.route, &refused);
+                    self.team.count_tagged(hour, &admit.tags, &admit.route, &refused);
                     return refusal;
                 }
                 let open = Open {
@@ -203,7 +206,10 @@ impl Books<'_> {
         }
         self.team.charge(windows, settle.cost.0);
         let hour = settle.id.made_at().hour();
-        settle.usage.iter().for_each(|(route, tally)| self.team.count(hour, route, tally));
+        for (route, tally) in &settle.usage {
+            self.team.count(hour, route, tally);
+            self.team.count_tagged(hour, &settle.tags, route, tally);
+        }
         self.close(settle);
         Settled { found, charged: settle.cost, alerts: alert::crossed(self.team, windows, &limits) }
     }
@@ -258,13 +264,18 @@ impl Books<'_> {
         }
     }
 
-    fn usage(&self, from: Hour, to: Hour) -> Vec<UsageRow> {
-        let row = |(hour, route, tally): (Hour, &_, &Tally)| UsageRow {
+    /// First all, hour by hour, then by the tag's values.
+    fn usage(&self, from: Hour, to: Hour, tag: Option<&TagName>) -> Vec<UsageRow> {
+        let row = |hour, route: &Route, value: Option<&TagValue>, tally: &Tally| UsageRow {
             hour,
-            route: Clone::clone(route),
+            route: route.clone(),
+            value: value.cloned(),
             tally: tally.clone(),
         };
-        self.team.usage(from, to).filter(|(.., tally)| !tally.is_empty()).map(row).collect()
+        let all = self.team.usage(from, to).map(|(hour, route, tally)| row(hour, route, None, tally));
+        let tagged = tag.into_iter().flat_map(|tag| self.team.tagged(tag, from, to));
+        let tagged = tagged.map(|(hour, value, route, tally)| row(hour, route, Some(value), tally));
+        all.chain(tagged).filter(|row| !row.tally.is_empty()).collect()
     }
 
     /// An id that is older than any message can be, or that only a wrong clock can have made.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::window::Hour;
-use crate::ids::{ModelName, UpstreamName};
+use crate::ids::{ModelName, TagName, TagValue, UpstreamName};
 
 /// How long counters are kept.
 pub const USAGE_KEPT: Duration = Duration::from_hours(90 * 24);
@@ -51,8 +51,23 @@ pub struct Tally(BTreeMap<Counter, i64>);
 pub struct UsageRow {
     pub hour: Hour,
     pub route: Route,
+    /// `None`: all requests, whatever they were tagged with.
+    pub value: Option<TagValue>,
     pub tally: Tally,
 }
+
+/// What a request is counted under besides its route.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag {
+    pub name: TagName,
+    pub value: TagValue,
+}
+
+/// Most tags of a request.
+pub const MOST_TAGS: usize = 5;
+/// Values of one tag that are counted apart in a team's day. One that comes after them counts as
+/// [`TagValue::OTHER`]: what callers write must not grow the books without bound.
+pub const TAG_VALUES_A_DAY: usize = 100;
 
 impl Counter {
     pub fn latency(took: Duration) -> Counter {
@@ -115,6 +130,17 @@ impl Route {
 }
 
 impl Tally {
+    /// What is counted by tag: all but latencies, which nobody asks for by tag.
+    pub(super) fn of_tag(&self) -> Tally {
+        let counted = self.0.iter().filter(|(counter, _)| !matches!(counter, Counter::Latency(_)));
+        Tally(counted.map(|(counter, count)| (counter.clone(), *count)).collect())
+    }
+
+    /// Moves each counter back by what `less` has of it.
+    pub fn subtract(&mut self, less: &Tally) {
+        less.iter().for_each(|(counter, count)| self.add(counter.clone(), count.saturating_neg()));
+    }
+
     /// Moves a counter; a count that is nothing leaves no trace.
     pub fn add(&mut self, counter: Counter, count: i64) {
         if count == 0 {
@@ -198,6 +224,8 @@ mod tests {
         sum.merge(&Tally::default().with(Counter::Requests, 3).with(Counter::Errors, -1).with(found(), 4));
         // A count that is nothing leaves no trace.
         assert_eq!(sum, Tally::default().with(Counter::Requests, 5).with(found(), 4));
+        sum.subtract(&Tally::default().with(Counter::Requests, 5).with(Counter::Errors, 2));
+        assert_eq!(sum, Tally::default().with(found(), 4).with(Counter::Errors, -2));
     }
 
     #[test]

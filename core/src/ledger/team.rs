@@ -8,9 +8,9 @@ use super::answer::Window;
 use super::limits::Override;
 use super::op::{AFTER_MONTH, LEASE, MESSAGE_LIFE, ReservationId};
 use super::rate::{Bucket, MINUTE};
-use super::tally::{Counter, Route, Tally, USAGE_KEPT};
-use super::window::{Hour, StoreTime, Windows};
-use crate::ids::KeyId;
+use super::tally::{Counter, Route, TAG_VALUES_A_DAY, Tag, Tally, USAGE_KEPT};
+use super::window::{Day, Hour, StoreTime, Windows};
+use crate::ids::{KeyId, TagName, TagValue};
 use crate::money::NanoUsd;
 
 /// Markers past their time that one step clears away: more than one step can leave behind.
@@ -36,6 +36,9 @@ pub struct Team {
     pace: Pace,
     keys: BTreeMap<KeyId, Pace>,
     usage: BTreeMap<(Hour, Route), Tally>,
+    tagged: BTreeMap<(TagName, Hour), BTreeMap<(TagValue, Route), Tally>>,
+    /// Follows from `tagged`: which values have a count of their own.
+    values: BTreeMap<(TagName, Day), BTreeSet<TagValue>>,
     changes: Changes,
 }
 
@@ -93,8 +96,18 @@ pub struct Changes {
     /// `None`: the team's own.
     pub paces: BTreeSet<Option<KeyId>>,
     pub usage: BTreeSet<(Hour, Route, Counter)>,
-    /// Usage before this hour is gone.
+    pub tagged: BTreeSet<TaggedCounter>,
+    /// Usage, by tag too, before this hour is gone.
     pub usage_before: Option<Hour>,
+}
+
+/// One counter of an hour, a tag's value and a route.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TaggedCounter {
+    pub hour: Hour,
+    pub tag: Tag,
+    pub route: Route,
+    pub counter: Counter,
 }
 
 impl Entry {
@@ -193,6 +206,9 @@ impl Team {
         let kept = StoreTime(now.0.saturating_sub(StoreTime::from_unix(USAGE_KEPT).0)).hour();
         if self.usage.first_key_value().is_some_and(|((hour, _), _)| *hour < kept) {
             self.usage.retain(|(hour, _), _| *hour >= kept);
+            // Whatever is counted by tag is counted without it too.
+            self.tagged.retain(|(_, hour), _| *hour >= kept);
+            self.values.retain(|(_, day), _| day.end() > kept.start());
             changes.usage_before = Some(kept);
         }
     }
@@ -266,6 +282,31 @@ impl Team {
         }
     }
 
+    /// By each tag. A value that is new where a day has enough of them is another's.
+    pub(super) fn count_tagged(&mut self, hour: Hour, tags: &[Tag], route: &Route, tally: &Tally) {
+        let tally = tally.of_tag();
+        if tally.is_empty() {
+            return;
+        }
+        for Tag { name, value } in tags {
+            let values = self.values.entry((name.clone(), hour.start().day())).or_default();
+            let has_own = values.contains(value) || values.len() < TAG_VALUES_A_DAY;
+            let value = if has_own { value.clone() } else { TagValue::other() };
+            if has_own {
+                values.insert(value.clone());
+            }
+            let rows = self.tagged.entry((name.clone(), hour)).or_default();
+            rows.entry((value.clone(), route.clone())).or_default().merge(&tally);
+            let tag = Tag { name: name.clone(), value };
+            self.changes.tagged.extend(tally.iter().map(|(counter, _)| TaggedCounter {
+                hour,
+                tag: tag.clone(),
+                route: route.clone(),
+                counter: counter.clone(),
+            }));
+        }
+    }
+
     pub(super) fn set_word(&mut self, word: Option<Override>) {
         self.word = word;
         self.changes.word = true;
@@ -274,6 +315,18 @@ impl Team {
     pub(super) fn usage(&self, from: Hour, to: Hour) -> impl Iterator<Item = (Hour, &Route, &Tally)> {
         let rows = self.usage.iter().skip_while(move |((hour, _), _)| *hour < from);
         rows.take_while(move |((hour, _), _)| *hour <= to).map(|((hour, route), tally)| (*hour, route, tally))
+    }
+
+    pub(super) fn tagged(
+        &self,
+        tag: &TagName,
+        from: Hour,
+        to: Hour,
+    ) -> impl Iterator<Item = (Hour, &TagValue, &Route, &Tally)> {
+        let hours = self.tagged.range((tag.clone(), from)..=(tag.clone(), to));
+        hours.flat_map(|((_, hour), rows)| {
+            rows.iter().map(|((value, route), tally)| (*hour, value, route, tally))
+        })
     }
 }
 
@@ -305,6 +358,12 @@ impl Team {
         self.usage.get(&(hour, route.clone())).map_or(0, |tally| tally.get(counter))
     }
 
+    pub fn counted_tagged(&self, of: &TaggedCounter) -> i64 {
+        let rows = self.tagged.get(&(of.tag.name.clone(), of.hour));
+        let row = rows.and_then(|rows| rows.get(&(of.tag.value.clone(), of.route.clone())));
+        row.map_or(0, |tally| tally.get(&of.counter))
+    }
+
     /// What is reserved, and what is open, follows from the entries: it is not written.
     pub fn restore_account(&mut self, window: Window, spent: NanoUsd, told: u8) {
         let account = self.accounts.entry(window).or_default();
@@ -322,6 +381,15 @@ impl Team {
 
     pub fn restore_count(&mut self, hour: Hour, route: Route, counter: Counter, count: i64) {
         self.usage.entry((hour, route)).or_default().add(counter, count);
+    }
+
+    pub fn restore_tagged(&mut self, of: TaggedCounter, count: i64) {
+        let TaggedCounter { hour, tag: Tag { name, value }, route, counter } = of;
+        if value.as_str() != TagValue::OTHER {
+            self.values.entry((name.clone(), hour.start().day())).or_default().insert(value.clone());
+        }
+        let rows = self.tagged.entry((name, hour)).or_default();
+        rows.entry((value, route)).or_default().add(counter, count);
     }
 }
 

@@ -264,6 +264,17 @@ fn each_mistake_of_the_file_has_its_message() {
             ],
         ),
         (
+            "[usage]\ntags = [\"a\", \"b c\", \"a\", \"d\", \"e\", \"f\", \"g\", \"h\"]\ntag = []",
+            &[
+                "gateway.toml:3: usage.tag: is not known: did you mean `tags`?",
+                "gateway.toml:2: usage.tags: \"b c\" is no name of a tag: use letters, digits, _ and - (64 at most), a \
+                 letter or digit first",
+                "gateway.toml:2: usage.tags: a stands twice: take one of them out",
+                "gateway.toml:2: usage.tags: h is one more than the 5 tags that there may be: take it out: each tag \
+                 multiplies what is counted",
+            ],
+        ),
+        (
             "[sinks.x]",
             &[
                 "gateway.toml:1: sinks: is not in a list of tables: write [[sinks]] and its keys below, once for each",

@@ -55,7 +55,7 @@ pub(super) fn all() {}
 
 /// What was used
 ///
-/// By hour or day, team, model and provider; kept 90 days. A team's key sees its own team, the administrator's all.
+/// By hour or day, team, model, provider and tag; kept 90 days. A team's key sees its own team, the administrator's all.
 #[utoipa::path(
     get,
     path = "/v1/usage",
@@ -66,7 +66,7 @@ pub(super) fn all() {}
         ("team" = Option<String>, Query, description = "Of this team alone."),
         (
             "group_by" = Option<String>, Query,
-            description = "Some of hour, day, team, model, provider, with commas between; `day,model,provider` where absent.",
+            description = "Some of hour, day, team, model, provider and one tag:NAME, with commas between; `day,model,provider` where absent.",
         ),
     ),
     responses((status = 200, description = "The sums.", body = Usage)),
@@ -236,6 +236,10 @@ struct UsageRow {
     model: Option<String>,
     #[schema(required = true)]
     provider: Option<String>,
+    /// Its value of the tag that is grouped by; null also where it has none, `(other)` for values beyond the 100 that
+    /// are counted apart for a team and day.
+    #[schema(required = true)]
+    tag: Option<String>,
     /// Requests that were let through.
     requests: i64,
     /// Requests that a budget or a rate limit refused.

@@ -3,6 +3,7 @@
 
 use super::native::{FinishReason, Message, Sampling, ToolCall};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Ask a model, in OpenAI's dialect
@@ -14,10 +15,16 @@ use utoipa::ToSchema;
     path = "/v1/chat/completions",
     tag = "inference",
     request_body = ChatRequest,
-    params((
-        "x-gateway-fallback" = Option<String>, Header,
-        description = "`off`: the first candidate alone may answer.",
-    )),
+    params(
+        (
+            "x-gateway-fallback" = Option<String>, Header,
+            description = "`off`: the first candidate alone may answer.",
+        ),
+        (
+            "x-gateway-tags" = Option<String>, Header,
+            description = "What it is counted under, of what `[usage] tags` names: `cost_center=4711, project=apollo`.",
+        ),
+    ),
     responses((
         status = 200,
         description = "The answer. With `stream`, server-sent events without a name, each a chunk, the last \
@@ -52,6 +59,9 @@ pub(super) struct ChatRequest {
     n: Option<u32>,
     #[serde(flatten)]
     sampling: Sampling,
+    /// What it is counted under, of what `[usage] tags` of the configuration names; strings. Others are refused.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
 }
 
 #[derive(ToSchema)]

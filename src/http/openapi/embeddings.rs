@@ -13,10 +13,16 @@ use utoipa::ToSchema;
     path = "/v1/embeddings",
     tag = "inference",
     request_body = EmbeddingsRequest,
-    params((
-        "x-gateway-fallback" = Option<String>, Header,
-        description = "`off`: the first candidate alone may answer.",
-    )),
+    params(
+        (
+            "x-gateway-fallback" = Option<String>, Header,
+            description = "`off`: the first candidate alone may answer.",
+        ),
+        (
+            "x-gateway-tags" = Option<String>, Header,
+            description = "What it is counted under, of what `[usage] tags` names: `cost_center=4711, project=apollo`.",
+        ),
+    ),
     responses((status = 200, description = "A vector for each input, in their order.", body = EmbeddingsAnswer)),
 )]
 pub(super) fn embeddings() {}

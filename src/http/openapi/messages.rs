@@ -22,6 +22,10 @@ use utoipa::ToSchema;
             description = "`off`: the first candidate alone may answer.",
         ),
         (
+            "x-gateway-tags" = Option<String>, Header,
+            description = "What it is counted under, of what `[usage] tags` names: `cost_center=4711, project=apollo`.",
+        ),
+        (
             "anthropic-version" = Option<String>, Header,
             description = "`2023-06-01`, as where it is absent, or a later date.",
         ),

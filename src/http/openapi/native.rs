@@ -17,10 +17,16 @@ use utoipa::ToSchema;
     path = "/v1/complete",
     tag = "inference",
     request_body = CompleteRequest,
-    params((
-        "x-gateway-fallback" = Option<String>, Header,
-        description = "`off`: as `\"fallback\": false` in the body, over which it wins.",
-    )),
+    params(
+        (
+            "x-gateway-fallback" = Option<String>, Header,
+            description = "`off`: as `\"fallback\": false` in the body, over which it wins.",
+        ),
+        (
+            "x-gateway-tags" = Option<String>, Header,
+            description = "What it is counted under, of what `[usage] tags` names: `cost_center=4711, project=apollo`.",
+        ),
+    ),
     responses((
         status = 200,
         description = "The answer. With `stream`, server-sent events: `start`, `delta` as often as there is \
@@ -59,7 +65,8 @@ pub(super) struct CompleteRequest {
     stream: Option<bool>,
     #[serde(flatten)]
     sampling: Sampling,
-    /// Accepted and not recorded by this version: a warning in the answer says so.
+    /// What it is counted under, of what `[usage] tags` of the configuration names; strings. Others are dropped, and a
+    /// warning says so.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
     /// Accepted for old clients; the key decides. A different one is named in `warnings`.

@@ -53,7 +53,8 @@ pub fn decode(body: &Bytes) -> Result<Asked, Malformed> {
     };
     let user = fields.take("user").map(|raw| reading.text(raw, || "user".to_owned())).transpose()?;
     reading.drop_rest(fields, "");
-    Ok(Asked { embedding: Embedding { inputs, dimensions, format, user }, model, dropped: reading.dropped })
+    let embedding = Embedding { inputs, dimensions, format, user, tags: Vec::new() };
+    Ok(Asked { embedding, model, dropped: reading.dropped })
 }
 
 fn inputs(raw: &RawValue, reading: &Reading) -> Result<Inputs, Malformed> {

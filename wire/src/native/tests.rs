@@ -31,15 +31,11 @@ fn reads_the_fields_that_only_this_dialect_has() {
 fn what_is_not_used_is_told_in_a_warning() {
     for (fields, dropped, warnings) in [
         ("", &[][..], &[][..]),
-        (
-            r#","metadata":{"ticket":"marker"}"#,
-            &["metadata"],
-            &["`metadata` is not recorded by this version"],
-        ),
         (r#","topk":3"#, &["topk"], &["`topk` is not a known field and was dropped"]),
         (r#","metadata":null"#, &[], &[]),
     ] {
         let asked = asked(fields).expect(fields);
+        assert!(asked.metadata.is_none(), "{fields}");
         assert_eq!(
             (&asked.dropped[..], &asked.warnings[..]),
             (
@@ -49,6 +45,16 @@ fn what_is_not_used_is_told_in_a_warning() {
             "{fields}"
         );
     }
+}
+
+#[test]
+fn metadata_waits_until_it_is_known_what_is_taken() {
+    let mut asked = asked(r#","metadata":{"ticket":"marker"}"#).expect("a request");
+    assert!(asked.dropped.is_empty());
+    assert_eq!(asked.take_metadata(&[]), Ok(Vec::new()));
+    assert_eq!(asked.dropped, ["metadata"]);
+    let why = "`metadata` is not recorded: the gateway's configuration has no `[usage] tags`";
+    assert_eq!(asked.warnings, [why]);
 }
 
 #[test]

@@ -43,6 +43,14 @@ CREATE TABLE usage (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Beside those of version 1: a file that has no tags yet has no such table, and who knows none leaves it be.
+const TAGGED: &str = "
+CREATE TABLE IF NOT EXISTS tagged (
+    team TEXT, hour INTEGER, tag TEXT, value TEXT, route_counter TEXT, count INTEGER NOT NULL,
+    PRIMARY KEY (team, hour, tag, value, route_counter)
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) struct Disk {
     connection: Connection,
     place: String,
@@ -86,7 +94,7 @@ impl Disk {
                     "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
                 ))?;
             }
-            Ok(())
+            self.connection.execute_batch(TAGGED)
         };
         settle().map_err(|error| self.lost(&error))
     }

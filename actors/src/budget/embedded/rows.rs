@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::ids::{KeyId, ModelName, TeamId, UpstreamName};
+use gateway_core::ids::{KeyId, ModelName, TagName, TagValue, TeamId, UpstreamName};
 use gateway_core::ledger::{
     Bucket, Changes, Day, Entry, Hour, Limit, Month, Open, Override, ReapedEntry, ReservationId, Route,
-    StoreTime, Team, Window,
+    StoreTime, Tag, TaggedCounter, Team, Window,
 };
 use gateway_core::money::NanoUsd;
 use rusqlite::{Connection, Row, Transaction, params};
@@ -170,9 +170,24 @@ fn write_usage(to: &Transaction<'_>, name: &TeamId, team: &Team, changes: &Chang
         let count = team.counted(*hour, route, counter);
         insert.execute(params![name.as_str(), hour.0, route.field(counter), count])?;
     }
+    let mut insert = to.prepare_cached("INSERT OR REPLACE INTO tagged VALUES (?, ?, ?, ?, ?, ?)")?;
+    for of in &changes.tagged {
+        let (tag, field) = (&of.tag, of.route.field(&of.counter));
+        let count = team.counted_tagged(of);
+        insert.execute(params![
+            name.as_str(),
+            of.hour.0,
+            tag.name.as_str(),
+            tag.value.as_str(),
+            field,
+            count
+        ])?;
+    }
     if let Some(before) = changes.usage_before {
-        to.prepare_cached("DELETE FROM usage WHERE team = ? AND hour < ?")?
-            .execute(params![name.as_str(), before.0])?;
+        for table in ["usage", "tagged"] {
+            to.prepare_cached(&format!("DELETE FROM {table} WHERE team = ? AND hour < ?"))?
+                .execute(params![name.as_str(), before.0])?;
+        }
     }
     Ok(())
 }
@@ -218,6 +233,16 @@ pub(super) fn read(from: &Connection, teams: &mut BTreeMap<TeamId, Team>) -> Res
             return Err(Wrong::Row(format!("a counter {field:?}")));
         };
         team.restore_count(Hour(row.get(1)?), route, counter, row.get(3)?);
+        Ok(())
+    })?;
+    each(from, "tagged", teams, |row, team| {
+        let (name, value) = (row.get::<_, String>(2)?, row.get::<_, String>(3)?);
+        let field = row.get::<_, String>(4)?;
+        let tag = TagName::new(&name).zip(TagValue::new(&value)).map(|(name, value)| Tag { name, value });
+        let Some((tag, (route, counter))) = tag.zip(Route::parse_field(&field)) else {
+            return Err(Wrong::Row(format!("a counter {name:?} {value:?} {field:?}")));
+        };
+        team.restore_tagged(TaggedCounter { hour: Hour(row.get(1)?), tag, route, counter }, row.get(5)?);
         Ok(())
     })?;
     each(from, "entry", teams, read_entry)?;

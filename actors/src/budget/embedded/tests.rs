@@ -173,6 +173,7 @@ fn rows_that_nobody_here_wrote_are_refused() {
         "INSERT INTO account VALUES ('a', 'week', 1, 1, 0)",
         "INSERT INTO account VALUES ('a', 'day', -1, 1, 0)",
         "INSERT INTO usage VALUES ('a', 1, 'nonsense', 1)",
+        "INSERT INTO tagged VALUES ('a', 1, 'cost', 'a b', 'openai/m|requests', 1)",
         "INSERT INTO bucket VALUES ('a', '', -1, 0)",
         "INSERT INTO entry VALUES ('a', x'00', 'closed', 1, NULL, NULL, NULL, NULL, NULL, 1)",
         "INSERT INTO entry VALUES ('a', x'01b97a69034072028202020202020202', 'closed', -1, NULL, NULL, NULL, NULL, NULL, 1)",
@@ -185,6 +186,19 @@ fn rows_that_nobody_here_wrote_are_refused() {
         let error = EmbeddedLedger::open(&folder.0, Sync::Normal, clock).err();
         assert!(matches!(error, Some(LedgerError::Corrupt { .. })), "{row}: {error:?}");
     }
+}
+
+/// A file from before there were tags has no table for them.
+#[test]
+fn an_older_file_gets_what_it_lacks() {
+    let Local { ledger, clock, folder } = Local::new(Sync::Normal);
+    drop(ledger);
+    let file = rusqlite::Connection::open(folder.0.join(FILE)).unwrap();
+    file.execute_batch("DROP TABLE tagged; INSERT INTO account VALUES ('a', 'day', 1, 1, 0)").unwrap();
+    drop(file);
+    let ledger = EmbeddedLedger::open(&folder.0, Sync::Normal, clock.clone()).unwrap();
+    assert_eq!(block_on(ledger.teams()), Ok(vec![TeamId::new("a").unwrap()]));
+    assert!(block_on(conform(&Local { ledger, clock, folder })).is_ok());
 }
 
 /// A commit that fails answers nobody, and leaves no trace in memory either.
@@ -255,6 +269,7 @@ fn settle_for_ever(folder: &Path) -> ! {
             limits,
             key_rates: gateway_core::ledger::Rates::UNLIMITED,
             usage: Vec::new(),
+            tags: Vec::new(),
         };
         assert!(block_on(ledger.ask(vec![Op::Settle(settle)]))[0].is_ok());
         println!("\n{n}");

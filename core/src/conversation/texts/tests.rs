@@ -1,6 +1,6 @@
 use super::*;
 use crate::conversation::{CacheTtl, Hint, Schema, Thinking};
-use crate::ids::ProviderKind;
+use crate::ids::{ProviderKind, TagName};
 
 fn text(marker: &str) -> Text {
     Text::new(marker)
@@ -87,6 +87,7 @@ fn whole() -> Conversation {
             hints: vec![Hint { name: "prompt_cache_key", json: Bytes::from_static(b"\"hint\"") }],
             ..Default::default()
         },
+        tags: vec![(TagName::new("cost_center").unwrap(), text("tag"))],
         ..Conversation::default()
     }
 }
@@ -135,6 +136,7 @@ fn every_string_is_met_once_system_first_then_tools_then_turns() {
         (Place::Beside, false, "stop"),
         (Place::Beside, false, "user"),
         (Place::Beside, false, "\"hint\""),
+        (Place::Beside, false, "tag"),
     ];
     let want: Vec<_> =
         want.into_iter().map(|(place, joined, text)| (place, joined, text.to_owned())).collect();
@@ -146,5 +148,5 @@ fn leaves_of_a_message_follow_each_other_under_one_number() {
     let mut conversation = whole();
     let numbers: Vec<usize> = conversation.leaves().iter().map(|leaf| leaf.message).collect();
     assert!(numbers.is_sorted());
-    assert_eq!(numbers.last(), Some(&7), "system, a tool, four turns, what stands beside");
+    assert_eq!(numbers.last(), Some(&8), "system, a tool, four turns, what stands beside, a tag by itself");
 }

@@ -4,6 +4,9 @@ use super::super::answer::{Admission, Answer, Found, Lease, Raised, Settled};
 use super::super::limits::Limit;
 use crate::money::NanoUsd;
 
+/// Of usage, so many rows are written out.
+const MOST_ROWS: usize = 6;
+
 /// Amounts are in nano-USD.
 pub(super) fn brief(answer: &Answer) -> String {
     match answer {
@@ -47,9 +50,11 @@ pub(super) fn brief(answer: &Answer) -> String {
         Answer::Usage(rows) => {
             let row = |row: &super::super::UsageRow| {
                 let counts = row.tally.iter().map(|(counter, count)| format!("{} {count}", counter.name()));
-                format!("{}: {}", row.route.model, counts.collect::<Vec<_>>().join(", "))
+                let value = row.value.as_ref().map_or(String::new(), |value| format!("[{value}] "));
+                format!("{value}{}: {}", row.route.model, counts.collect::<Vec<_>>().join(", "))
             };
-            rows.iter().map(row).collect::<Vec<_>>().join("; ")
+            let first = rows.iter().map(row).take(MOST_ROWS).collect::<Vec<_>>().join("; ");
+            if rows.len() > MOST_ROWS { format!("{first} … {} rows", rows.len()) } else { first }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::{
     Settle, StoreTime, Tally,
 };
 use super::brief::brief;
-use super::{Oracle, Rules, Step};
+use super::{Oracle, Rules, Step, tagged};
 use crate::ids::{KeyId, ModelName, TeamId, UpstreamName};
 use crate::money::NanoUsd;
 
@@ -17,7 +17,7 @@ const START: StoreTime = StoreTime(1_896_133_800_000_000);
 /// One story of one team.
 pub struct Case {
     pub name: &'static str,
-    lines: Vec<(u64, Op, &'static str)>,
+    pub(super) lines: Vec<(u64, Op, &'static str)>,
 }
 
 impl Case {
@@ -40,14 +40,14 @@ impl Case {
 }
 
 /// Writes the questions of one case, whose team is of its own.
-struct Story {
-    team: TeamId,
+pub(super) struct Story {
+    pub(super) team: TeamId,
     limits: Limits,
     key_rates: Rates,
 }
 
 /// A request made `seconds` after the start; `n` tells those of one second apart.
-fn id(seconds: u64, n: u8) -> ReservationId {
+pub(super) fn id(seconds: u64, n: u8) -> ReservationId {
     let millis = START.as_millis() + seconds * 1_000;
     let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &[n; 10]).into_uuid();
     ReservationId::new(uuid).expect("it was built as a version 7")
@@ -58,7 +58,7 @@ fn usd(nano: i64) -> Limit<NanoUsd> {
 }
 
 impl Story {
-    fn new(team: &str, daily: i64, monthly: i64) -> Story {
+    pub(super) fn new(team: &str, daily: i64, monthly: i64) -> Story {
         let limits = Limits { daily: usd(daily), monthly: usd(monthly), rates: Rates::UNLIMITED };
         let team = TeamId::new(team).expect("the cases' teams are well named");
         Story { team, limits, key_rates: Rates::UNLIMITED }
@@ -69,7 +69,7 @@ impl Story {
         Route { provider, model: ModelName::new("m") }
     }
 
-    fn admit(&self, id: ReservationId, bound: i64) -> Op {
+    pub(super) fn admit(&self, id: ReservationId, bound: i64) -> Op {
         self.admit_tokens(id, bound, 0)
     }
 
@@ -83,6 +83,7 @@ impl Story {
             limits: self.limits,
             key_rates: self.key_rates,
             route: Story::route(),
+            tags: Vec::new(),
         })
     }
 
@@ -106,7 +107,7 @@ impl Story {
         })
     }
 
-    fn settle(&self, id: ReservationId, cost: i64) -> Op {
+    pub(super) fn settle(&self, id: ReservationId, cost: i64) -> Op {
         self.settle_as(id, cost, 0, false)
     }
 
@@ -122,10 +123,11 @@ impl Story {
             limits: self.limits,
             key_rates: self.key_rates,
             usage: vec![(Story::route(), tally)],
+            tags: Vec::new(),
         })
     }
 
-    fn reap(&self) -> Op {
+    pub(super) fn reap(&self) -> Op {
         Op::Reap(Reap { team: self.team.clone(), limits: self.limits })
     }
 
@@ -143,7 +145,7 @@ impl Story {
     }
 
     fn usage(&self) -> Op {
-        Op::Usage { team: self.team.clone(), from: Hour(0), to: Hour(u32::MAX) }
+        Op::Usage { team: self.team.clone(), from: Hour(0), to: Hour(u32::MAX), tag: None }
     }
 }
 
@@ -166,6 +168,8 @@ pub fn cases() -> Vec<Case> {
         blocked_and_unlimited(),
         a_clock_that_steps_back(),
         an_empty_bucket_as_the_clock_steps_back(),
+        tagged::by_tag(),
+        tagged::values_of_a_day(),
     ]
 }
 

@@ -9,12 +9,12 @@ use uuid::Builder;
 use super::super::rule::Rules;
 use super::super::{
     Admission, Admit, Announce, Answer, Counter, Interrupted, Limit, Limits, Op, Override, Raise, Raised,
-    Rates, Reap, ReservationId, Route, Settle, StoreTime, Tally,
+    Rates, Reap, ReservationId, Route, Settle, StoreTime, Tag, Tally,
 };
 use super::choices::Choices;
 use super::replicas::{BOUND, MOST_ATTEMPTS, Message, Phase, REPLICAS, Replica, Request};
 use super::{Oracle, Step};
-use crate::ids::{KeyId, ModelName, TeamId, UpstreamName};
+use crate::ids::{KeyId, ModelName, TagName, TagValue, TeamId, UpstreamName};
 use crate::money::NanoUsd;
 
 /// 2030-01-31T23:58:00Z: two minutes before a day and a month end.
@@ -85,6 +85,22 @@ impl<'a> World<'a> {
         Route { provider, model: ModelName::new(model) }
     }
 
+    pub(super) fn tag() -> TagName {
+        TagName::new("n").expect("a legal name")
+    }
+
+    /// One request in two has them.
+    pub(super) fn tags(&self, request: &Request) -> Vec<Tag> {
+        let n = request.id.uuid().as_bytes()[15];
+        let value = |text: &str| TagValue::new(text).expect("a plain word");
+        let cost = TagName::new("cost").expect("a legal name");
+        let tags = [
+            Tag { name: cost, value: value(if n.is_multiple_of(4) { "a" } else { "b" }) },
+            Tag { name: World::tag(), value: value(&n.to_string()) },
+        ];
+        tags.into_iter().filter(|_| n.is_multiple_of(2)).collect()
+    }
+
     /// One thing happens.
     fn act(&mut self) -> Result<(), String> {
         match self.chance.below(16) {
@@ -138,6 +154,7 @@ impl<'a> World<'a> {
             limits: self.limits(),
             key_rates: World::key_rates(),
             route: self.route(&request),
+            tags: self.tags(&request),
         });
         self.requests.push(request);
         self.send(owner, Some(self.requests.len() - 1), op);
@@ -148,7 +165,7 @@ impl<'a> World<'a> {
         self.wire.push(Message { from, life, request, op, applied: false });
     }
 
-    fn ask(&mut self, op: &Op) -> Answer {
+    pub(super) fn ask(&mut self, op: &Op) -> Answer {
         let at = StoreTime(self.now * 1_000_000);
         let answer = self.oracle.ask(op, at);
         self.steps.push(Step { at, op: op.clone(), want: answer.clone() });
@@ -285,6 +302,7 @@ impl<'a> World<'a> {
             limits: self.limits(),
             key_rates: World::key_rates(),
             usage: vec![(self.route(request), usage)],
+            tags: self.tags(request),
         });
         let owner = request.owner;
         self.send(owner, Some(place), op);

@@ -107,6 +107,10 @@ impl World<'_> {
                 }
             }
         }
+        for team in self.teams.clone() {
+            let (from, to, tag) = (Hour(0), Hour(u32::MAX), Some(World::tag()));
+            self.ask(&Op::Usage { team, from, to, tag });
+        }
         self.judge()
     }
 
@@ -129,6 +133,16 @@ impl World<'_> {
             }
             let rows = team.usage(Hour(0), Hour(u32::MAX));
             let counted: i64 = rows.map(|(.., tally)| tally.get(&Counter::Cost)).sum();
+            // By tag stands what owners recorded; what a reaper had to end has none.
+            let tag = World::tag();
+            let tagged = team.tagged(&tag, Hour(0), Hour(u32::MAX));
+            let tagged: i64 = tagged.map(|(.., tally)| tally.get(&Counter::Cost)).sum();
+            let of_team = self.requests.iter().filter(|request| request.team == place);
+            let recorded = of_team.filter(|request| !self.tags(request).is_empty());
+            let recorded: i64 = recorded.filter_map(|request| request.record).map(|(cost, _)| cost).sum();
+            if tagged != recorded {
+                return Err(format!("{name}: {tagged} counted by tag; the audit says {recorded}"));
+            }
             if (spent, reserved, counted, team.pace(None).open) != (audited, 0, audited, 0) {
                 let open = team.pace(None).open;
                 return Err(format!(

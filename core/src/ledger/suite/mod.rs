@@ -7,6 +7,7 @@ mod choices;
 mod history;
 mod judge;
 mod replicas;
+mod tagged;
 
 use proptest::prelude::*;
 

@@ -87,7 +87,8 @@ fn conversation(fields: &mut Object, reading: &mut Reading) -> Result<Conversati
     let (tool_choice, parallel_tools) = tools::choice(fields.take("tool_choice"), &tools, reading)?;
     let (output, reasoning) = thinking::read(fields, reading)?;
     let sampling = sampling(fields, reading)?;
-    Ok(Conversation { turns, tools, tool_choice, parallel_tools, output, reasoning, sampling })
+    let tags = Vec::new();
+    Ok(Conversation { turns, tools, tool_choice, parallel_tools, output, reasoning, sampling, tags })
 }
 
 fn plain<'a, T: serde::Deserialize<'a>>(

@@ -4,6 +4,7 @@ use super::messages::Message;
 use super::{Dialect, output, tools};
 use crate::body::{LEAVE_OUT, Reading, Str, path, unsupported, wrong};
 use crate::dialect::{Asked, Malformed};
+use crate::metadata::{Metadata, Others};
 use bytes::Bytes;
 use gateway_core::conversation::Sampling;
 use gateway_core::routing::Capability;
@@ -41,7 +42,7 @@ pub(super) struct Raw<'a> {
     reasoning_effort: Option<Cow<'a, str>>,
     service_tier: Option<Cow<'a, str>>,
     hints: Vec<(&'static str, &'a RawValue)>,
-    metadata: bool,
+    metadata: Option<&'a RawValue>,
     unsupported: Option<(&'static str, &'static str)>,
     unknown: Vec<Cow<'static, str>>,
 }
@@ -143,14 +144,7 @@ impl Seed {
             "capability" if native => raw.capability = string(map)?,
             "team_id" if native => raw.team_id = string(map)?,
             "fallback" if native => raw.fallback = map.next_value()?,
-            "metadata" => {
-                let is_set = map.next_value::<Option<IgnoredAny>>()?.is_some();
-                if native {
-                    raw.metadata = is_set;
-                } else if is_set {
-                    raw.refuse("metadata", LEAVE_OUT);
-                }
-            }
+            "metadata" => raw.metadata = map.next_value()?,
             key => self.listed(key, raw, map)?,
         }
         Ok(())
@@ -222,15 +216,15 @@ impl<'a> Raw<'a> {
         conversation.output = output::format(self.response_format, &mut reading)?;
         conversation.reasoning = output::reasoning(self.reasoning_effort.as_deref())?;
         conversation.sampling = self.sampling(dialect, &reading)?;
-        asked.dropped = reading.dropped;
         self.address(&mut asked)?;
-        if self.metadata {
-            asked.dropped.push("metadata".into());
-            asked.warnings.push("`metadata` is not recorded by this version".to_owned());
+        if let Some(raw) = self.metadata {
+            let others = if dialect == Dialect::Native { Others::Dropped } else { Others::Refused };
+            asked.metadata = Some(Metadata::new(reading.slice(raw), others));
         }
+        asked.dropped = reading.dropped;
         if dialect == Dialect::Native {
-            let unknown = asked.dropped.iter().filter(|name| *name != "metadata");
-            let warnings = unknown.map(|name| format!("`{name}` is not a known field and was dropped"));
+            let warnings =
+                asked.dropped.iter().map(|name| format!("`{name}` is not a known field and was dropped"));
             asked.warnings.extend(warnings);
         }
         Ok(asked)
