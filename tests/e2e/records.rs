@@ -126,7 +126,7 @@ async fn a_caller_s_own_id_is_kept_unless_it_says_whose_it_is() {
     assert_eq!(kept(OTHER_TEAM_KEY, "zora.quill@example.org", "gpt-4o").await.0, "zora.quill@example.org");
 
     // What names no model is told to whoever wrote it, unless it says more than a name does.
-    for (model, shown) in [("gpt-99", true), ("zora.quill@example.org", false), ("536-90-4399", false)] {
+    for (model, shown) in [("gpt-99", true), ("zora.quill@example.org", false), ("ssn:536-90-4399", false)] {
         let (_, reply) = kept(TEAM_KEY, "req-88", model).await;
         assert_eq!(reply.status, 404, "{}", reply.text());
         assert_eq!(reply.text().contains(model), shown, "{}", reply.text());

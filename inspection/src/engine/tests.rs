@@ -45,6 +45,10 @@ fn each_kind_is_found_as_what_it_is() {
         (Kind::US_PASSPORT, "passport 536904399", "536904399"),
         (Kind::US_BANK_NUMBER, "account number 9847362514", "9847362514"),
         (Kind::SECRET, "password=hunter22", "hunter22"),
+        (Kind::US_SSN, "/form?ssn=536-90-4399&x=1", "536-90-4399"),
+        (Kind::US_SSN, "SSN#536-90-4399", "536-90-4399"),
+        (Kind::CREDIT_CARD, "card:4111111111111111,", "4111111111111111"),
+        (Kind::PHONE_NUMBER, "phone=202-555-0143;", "202-555-0143"),
         (Kind::CRYPTO, "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
     ] {
         assert_eq!(told(text), [(kind, value)], "{text}");
@@ -123,6 +127,7 @@ fn what_developers_send_all_day_is_left_alone() {
         "@app.route(\"/x\") def f(self): return self.cf",
         "for (i = 0; i < 100_000; i++) x[i] = 12345678;",
         "ZIP 94304-1050",
+        "ts=1709286151&offset=12345678 took:1709286151123 std::min::<u8> a::1234567890",
         "flags \u{1F3F4}\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F} here",
         "a_long_name_of_several_words, another-name-in-a-path/of-some-thing",
     ] {

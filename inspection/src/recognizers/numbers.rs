@@ -115,6 +115,8 @@ impl<'t> Numbers<'t> {
         let free_before = match before.next() {
             None => true,
             Some(c) if c.is_alphanumeric() || c == '_' => false,
+            // A name and its value: `ssn=536-90-4399`.
+            Some('=' | ':' | '#') if before.clone().next().is_some_and(char::is_alphabetic) => true,
             Some('-' | '.' | '/' | ':' | '#' | '$' | '=' | '@' | '\\' | '+' | '%' | '&') => {
                 // Two in a row, or a blank between, belong to the sentence.
                 !before.next().is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | ')'))
