@@ -142,8 +142,11 @@ impl Masker {
                 out.push('"');
                 return span.end + rest;
             }
-            self.pass(span.clone(), out);
-            return span.end;
+            // Nothing but structure and numbers stands there in a document: these are words in its place.
+            if value.contains(['"', '{', '}', '[', ']', ',']) {
+                self.pass(span.clone(), out);
+                return span.end;
+            }
         }
         let mut state = self.state;
         for (at, character) in value.chars().enumerate() {
@@ -210,6 +213,8 @@ mod tests {
             (Mode::Json, r#"{"a":"x\nann@example.org"}"#, r#"{"a":"x\n***@*******.org"}"#, 1),
             (Mode::Json, r#"{"card":4111111111111111}"#, r#"{"card":"****************"}"#, 1),
             (Mode::Text, "nothing of it is anybody's", "nothing of it is anybody's", 0),
+            (Mode::Json, "No, ask ann@example.org.", "No, ask ***@*******.org.", 1),
+            (Mode::Json, "Of 536-22-8726:\n{\"a\": 1}", "Of \"***********\":\n{\"a\": 1}", 1),
         ] {
             for every in [1, 7, 1_000] {
                 assert_eq!(masked(mode, text, every), (want.to_owned(), count), "{text} by {every}");

@@ -126,6 +126,7 @@ async fn answer(
     };
     let (reported, received) = vectors.consumed();
     let charge = exchange.bill.charge(&reported, received);
+    let format = embeddings::told_format(format, calling.candidate().route.kind);
     let body = embeddings::answer(&vectors, format, &calling.facts(&exchange, &charge));
     let told = calling.told(&exchange, Some(charge.cost));
     exchange.ends(Ending::Answered);

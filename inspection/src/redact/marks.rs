@@ -20,8 +20,8 @@ impl Mark {
     }
 
     /// A value that is known from elsewhere.
-    pub(super) fn known(span: Range<usize>, kind: Kind) -> Mark {
-        Mark { span, kind, action: Action::Redact, score: 1 }
+    pub(super) fn known(span: Range<usize>, kind: Kind, action: Action) -> Mark {
+        Mark { span, kind, action, score: 1 }
     }
 
     /// A text of the caller's that reads like a placeholder.
@@ -69,7 +69,7 @@ mod tests {
             find(Kind::PHONE_NUMBER, 5..12, 40, Action::Mask),
             find(Kind::IBAN_CODE, 0..10, 95, Action::Redact),
             find(Kind::US_SSN, 12..20, 80, Action::Redact),
-            Mark::known(21..25, Kind::SECRET),
+            Mark::known(21..25, Kind::SECRET, Action::Redact),
             Mark::literal(21..25),
         ];
         let joined = groups(&mut marks);

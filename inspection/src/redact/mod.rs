@@ -107,7 +107,7 @@ pub fn redact(
     external: &[Vec<Finding>],
 ) -> Result<Redacted, Refused> {
     let views = views(leaves)?;
-    let mut taking = Taking { rules, known: Known::default(), redacted: Redacted::default(), refused: None };
+    let mut taking = Taking::new(rules);
     taking.unscanned(&views)?;
     let mut cuts = Vec::with_capacity(views.len());
     for (index, view) in views.iter().enumerate() {
@@ -118,7 +118,7 @@ pub fn redact(
         return Err(refused);
     }
     for (view, (cuts, known)) in views.iter().zip(&mut cuts) {
-        if *known < taking.redacted.vault.len() {
+        if *known < taking.known() {
             taking.second_pass(view, cuts)?;
         }
     }
@@ -174,13 +174,33 @@ struct Cut {
 
 struct Taking<'r> {
     rules: Rules<'r>,
-    known: Known,
+    /// Values of the vault.
+    returning: Known,
     redacted: Redacted,
+    /// Values that are hashed or masked, and do not come back.
+    gone: Known,
+    gone_vault: Vault,
     /// The first reason not to let the request out. The search goes on for the kinds that it would name.
     refused: Option<Refused>,
 }
 
-impl Taking<'_> {
+impl<'r> Taking<'r> {
+    fn new(rules: Rules<'r>) -> Taking<'r> {
+        Taking {
+            rules,
+            returning: Known::default(),
+            redacted: Redacted::default(),
+            gone: Known::default(),
+            gone_vault: Vault::default(),
+            refused: None,
+        }
+    }
+
+    /// How many values are known.
+    fn known(&self) -> usize {
+        self.redacted.vault.len() + self.gone_vault.len()
+    }
+
     fn unscanned(&mut self, views: &[View<'_>]) -> Result<(), Refused> {
         for media in views.iter().flat_map(|view| &view.unscanned) {
             if !self.rules.policy.lets_out(*media) {
@@ -201,14 +221,14 @@ impl Taking<'_> {
                 self.learn(view, &span, &mark)?;
             }
         }
-        if !self.redacted.vault.is_empty() {
+        if self.known() > 0 {
             self.known_marks(&view.text, 0, &mut marks)?;
         }
         let mut cuts = Vec::new();
         for (span, mark) in self.pieces(view, groups(&mut marks)) {
             self.cut(view, span, &mark, &mut cuts)?;
         }
-        Ok((cuts, self.redacted.vault.len()))
+        Ok((cuts, self.known()))
     }
 
     /// Replaces values that later messages made known, in what is left.
@@ -243,11 +263,15 @@ impl Taking<'_> {
     }
 
     fn known_marks(&self, text: &str, offset: usize, marks: &mut Vec<Mark>) -> Result<(), Full> {
-        let mut found = Vec::new();
-        self.known.find(&self.redacted.vault, text, &mut found)?;
-        marks.extend(found.into_iter().map(|(span, id)| {
-            Mark::known(span.start + offset..span.end + offset, self.redacted.vault.kind(id))
-        }));
+        let both = [(&self.returning, &self.redacted.vault), (&self.gone, &self.gone_vault)];
+        for (known, vault) in both.into_iter().filter(|(_, vault)| !vault.is_empty()) {
+            let mut found = Vec::new();
+            known.find(vault, text, &mut found)?;
+            marks.extend(found.into_iter().map(|(span, id)| {
+                let kind = vault.kind(id);
+                Mark::known(span.start + offset..span.end + offset, kind, self.rules.policy.action(kind))
+            }));
+        }
         Ok(())
     }
 
@@ -277,11 +301,24 @@ impl Taking<'_> {
         }
     }
 
-    /// Gives a value that will be replaced by a placeholder its number.
+    /// Keeps a value to be looked for elsewhere. One that a placeholder would replace gets its number, be it a key
+    /// here: numbers do not change when a conversation grows.
     fn learn(&mut self, view: &View<'_>, span: &Range<usize>, mark: &Mark) -> Result<(), Refused> {
         let piece = &view.pieces[view.touched(span).start];
-        if piece.role != Role::Name && Self::action(piece.role, mark) == Action::Redact {
-            self.placeholder(&view.text[span.clone()], mark.kind, piece)?;
+        let value = &view.text[span.clone()];
+        match mark.action {
+            _ if piece.role == Role::Name => {}
+            Action::Redact => {
+                self.placeholder(value, mark.kind, piece)?;
+            }
+            Action::Hash | Action::Mask => {
+                let before = self.gone_vault.len();
+                let given = self.gone_vault.number(mark.kind, value, Stood::Text)?;
+                if self.gone_vault.len() > before {
+                    self.gone.add(value, given.id);
+                }
+            }
+            Action::Allow | Action::Block => {}
         }
         Ok(())
     }
@@ -295,7 +332,7 @@ impl Taking<'_> {
         let before = self.redacted.vault.len();
         let given = self.redacted.vault.number(kind, value, stood)?;
         if self.redacted.vault.len() > before {
-            self.known.add(value, given.id);
+            self.returning.add(value, given.id);
         }
         Ok(given.text)
     }

@@ -205,17 +205,18 @@ fn keys_and_identifiers_are_hashed_and_names_refused() {
     assert_eq!(schema.json(), br#"{"properties":{"to":{"description":"as [EMAIL_ADDRESS_1]"}}}"#);
 }
 
+/// A number is one where it is said to be, and nowhere else.
+fn scan_said(text: &str, found: &mut Vec<Finding>) {
+    const WORD: &str = "my number is ";
+    found.extend(text.match_indices(WORD).map(|(at, _)| {
+        let start = at + WORD.len();
+        let length = text[start..].bytes().take_while(u8::is_ascii_digit).count();
+        Finding::new(Kind::US_SSN, start..start + length, 80)
+    }));
+}
+
 #[test]
 fn a_name_is_refused_for_what_a_later_message_alone_makes_known() {
-    // A number is one where it is said to be, and nowhere else.
-    let scan = |text: &str, found: &mut Vec<Finding>| {
-        const WORD: &str = "my number is ";
-        found.extend(text.match_indices(WORD).map(|(at, _)| {
-            let start = at + WORD.len();
-            let length = text[start..].bytes().take_while(u8::is_ascii_digit).count();
-            Finding::new(Kind::US_SSN, start..start + length, 80)
-        }));
-    };
     let offered = |name: &str, property: &str| {
         let schema = format!(r#"{{"properties":{{"{property}":{{}}}}}}"#);
         let mut conversation = talk(vec![]);
@@ -244,7 +245,8 @@ fn a_name_is_refused_for_what_a_later_message_alone_makes_known() {
         ("none of them", offered("lookup", "id"), None),
     ] {
         conversation.turns.push(said(Role::User, "my number is 536904399"));
-        let rules = Rules { scan: &scan, policy: &Policy::default(), hash_key: &HashKey::new(vec![7; 32]) };
+        let rules =
+            Rules { scan: &scan_said, policy: &Policy::default(), hash_key: &HashKey::new(vec![7; 32]) };
         let result = redact(&mut conversation.leaves(), rules, &[]);
         let want = field.map(|field| Refused::Name { field, kinds: vec![Kind::US_SSN] });
         assert_eq!(result.err(), want, "{case}");
@@ -252,6 +254,36 @@ fn a_name_is_refused_for_what_a_later_message_alone_makes_known() {
         let left = if field.is_some() { "my number is 536904399" } else { "my number is [US_SSN_1]" };
         assert_eq!(words(&conversation, last), left, "{case}");
     }
+}
+
+#[test]
+fn what_is_hashed_or_masked_is_so_wherever_else_it_stands() {
+    for (action, want) in
+        [(Action::Mask, "*******99"), (Action::Hash, "[US_SSN:"), (Action::Redact, "[US_SSN_1]")]
+    {
+        let policy = Policy { actions: [(Kind::US_SSN, action)].into(), ..Policy::default() };
+        let rules = Rules { scan: &scan_said, policy: &policy, hash_key: &HashKey::new(vec![7; 32]) };
+        let mut conversation = talk(vec![
+            said(Role::User, "look up 536904399"),
+            said(Role::User, "my number is 536904399, 536904399"),
+        ]);
+        let found = redact(&mut conversation.leaves(), rules, &[]).expect("nothing is refused");
+        assert_eq!(found.summary.by_type, [(Kind::US_SSN, 3)].into(), "{action:?}");
+        let all = [words(&conversation, 0), words(&conversation, 1)].concat();
+        assert!(!all.contains("536904399") && all.matches(want).count() == 3, "{all}");
+    }
+    // A key is hashed whatever the policy says; the same value elsewhere is replaced as it says.
+    let mut keyed = talk(vec![
+        said(Role::User, "look up 536904399"),
+        turn(
+            Role::Assistant,
+            vec![call(Arguments::Object(RawJson::new(r#"{"my number is 536904399":1}"#.into())))],
+        ),
+    ]);
+    let rules = Rules { scan: &scan_said, policy: &Policy::default(), hash_key: &HashKey::new(vec![7; 32]) };
+    redact(&mut keyed.leaves(), rules, &[]).expect("nothing is refused");
+    assert_eq!(words(&keyed, 0), "look up [US_SSN_1]");
+    assert!(arguments(&keyed, 1).starts_with(r#"{"my number is [US_SSN:"#), "{}", arguments(&keyed, 1));
 }
 
 #[test]

@@ -22,12 +22,12 @@ pub(super) fn read(raw: &RawValue, body: &Bytes) -> Option<Vector> {
     inner.iter().all(number).then(|| Vector::Floats(json.clone()))
 }
 
-/// The vector in the form that was asked for, as JSON; OpenAI's default is numbers. What does not turn into it (base64 of something else than
-/// floats) stays as it came.
+/// The vector in the form that is wanted, as JSON; as it came, where none is. What does not turn into it (base64 of
+/// something else than floats) stays as it came, too.
 pub(super) fn written(vector: &Vector, format: Option<VectorFormat>) -> Cow<'_, [u8]> {
     let turned = match (vector, format) {
         (Vector::Floats(json), Some(VectorFormat::Base64)) => to_base64(json),
-        (Vector::Base64(text), None | Some(VectorFormat::Floats)) => to_floats(&text.decoded()),
+        (Vector::Base64(text), Some(VectorFormat::Floats)) => to_floats(&text.decoded()),
         _ => None,
     };
     match (turned, vector) {

@@ -18,6 +18,7 @@ mod response;
 mod tests;
 
 pub(crate) use gemini::Gemini;
+pub use openai::told_format;
 pub(crate) use openai::{Azure, OpenAi};
 pub use request::{Asked, decode};
 pub use response::answer;

@@ -73,11 +73,21 @@ fn call(path: String, embedding: &Embedding, target: &Target) -> Call {
 }
 
 /// Base64 wherever it is known to be understood: as numbers the vectors of the largest request that is allowed would
-/// be 80 to 120 MB. The caller gets the form that it asked for (`form`).
+/// be 80 to 120 MB. The caller gets the form that it asked for ([`told_format`]).
 fn asked_format(embedding: &Embedding, kind: ProviderKind) -> Option<VectorFormat> {
+    if takes_base64(kind) { Some(VectorFormat::Base64) } else { embedding.format }
+}
+
+/// The form in which a caller that asked for `format` gets what that provider said: OpenAI's default is numbers, other
+/// servers have defaults of their own.
+pub fn told_format(format: Option<VectorFormat>, kind: ProviderKind) -> Option<VectorFormat> {
+    if takes_base64(kind) { Some(format.unwrap_or(VectorFormat::Floats)) } else { format }
+}
+
+fn takes_base64(kind: ProviderKind) -> bool {
     match kind {
-        ProviderKind::OpenAi | ProviderKind::AzureOpenAi => Some(VectorFormat::Base64),
-        ProviderKind::OpenAiCompatible | ProviderKind::Anthropic | ProviderKind::Gemini => embedding.format,
+        ProviderKind::OpenAi | ProviderKind::AzureOpenAi => true,
+        ProviderKind::OpenAiCompatible | ProviderKind::Anthropic | ProviderKind::Gemini => false,
     }
 }
 

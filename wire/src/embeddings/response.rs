@@ -8,7 +8,7 @@ use gateway_core::embedding::{VectorFormat, Vectors};
 /// Room around each vector.
 const AROUND: usize = 64;
 
-/// The whole body. The vectors are in `format`, where the caller named one.
+/// The whole body. The vectors are in `format`, where there is one ([`super::told_format`]).
 pub fn answer(vectors: &Vectors, format: Option<VectorFormat>, facts: &Facts) -> Vec<u8> {
     let written: Vec<_> = vectors.vectors.iter().map(|vector| form::written(vector, format)).collect();
     let room: usize = written.iter().map(|vector| vector.len() + AROUND).sum();

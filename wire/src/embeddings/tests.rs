@@ -158,14 +158,19 @@ fn answers_keep_the_order_of_the_inputs() {
 fn vectors_are_numbers_unless_base64_is_asked_for() {
     let vectors = OpenAi.read(&json!({"data": [{"embedding": "AAAAPwAAgL8="}]}).to_string().into(), 1);
     let vectors = vectors.expect("an answer");
-    for (format, want) in [
-        (None, json!([0.5, -1.0])),
-        (Some(VectorFormat::Floats), json!([0.5, -1.0])),
-        (Some(VectorFormat::Base64), json!("AAAAPwAAgL8=")),
+    let (numbers, base64) = (json!([0.5, -1.0]), json!("AAAAPwAAgL8="));
+    for (kind, format, want) in [
+        (ProviderKind::OpenAi, None, &numbers),
+        (ProviderKind::AzureOpenAi, None, &numbers),
+        (ProviderKind::OpenAi, Some(VectorFormat::Base64), &base64),
+        (ProviderKind::OpenAiCompatible, Some(VectorFormat::Floats), &numbers),
+        // Perplexity's default is base64 of bytes.
+        (ProviderKind::OpenAiCompatible, None, &base64),
     ] {
+        let told = told_format(format, kind);
         let body: Value =
-            serde_json::from_slice(&answer(&vectors, format, &facts(&vectors.usage))).expect("JSON");
-        assert_eq!(body["data"][0]["embedding"], want, "{format:?}");
+            serde_json::from_slice(&answer(&vectors, told, &facts(&vectors.usage))).expect("JSON");
+        assert_eq!(body["data"][0]["embedding"], *want, "{kind:?}, {format:?}");
     }
 }
 
