@@ -98,7 +98,7 @@ export class Usage {
     const sums = this.sum();
     this.drawSums(sums);
     const { column } = DIMENSIONS[this.dimension] ?? { column: "tag" };
-    const cost = this.series(this.all, (row) => [[row[column] ?? "untagged", nano(row.cost_usd)]]);
+    const cost = this.series(this.all, (row) => [[row[column] ?? UNTAGGED, nano(row.cost_usd)]]);
     this.fill(this.cost, this.costChart, cost.map((s) => ({ ...s, raw: s.values.map((n) => n / 1e9) })), "Nothing was spent in this time.", usd);
     this.drawTraffic();
     this.drawPrivacy();
@@ -196,8 +196,10 @@ const DIMENSIONS = {
   model: { words: "Model", column: "model" },
   team: { words: "Team", column: "team_id" },
 };
-/** Before a tag's name, as the API has it. A tag is never taken for one of the others. */
+/** Before a tag's name, as the API has it. */
 const TAG = "tag:";
+/** A caller's value has no parentheses. */
+const UNTAGGED = "(untagged)";
 
 const METRICS = {
   requests: { words: "Requests", empty: "No request in this time.", series: [["requests", "requests", "--series-1"], ["refused", "refused", "--warn"]] },

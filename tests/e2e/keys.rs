@@ -325,6 +325,35 @@ async fn two_replicas_on_one_redis_share_keys_and_a_revoked_one_is_refused_by_bo
     assert!(within(SEEN, async || gateways[0].asks(key).await == 401).await, "the other refuses it");
 }
 
+/// Nearly as many as are kept, as gateways before these made them.
+const MANY: &str = r#"
+for i = 1, 99990 do
+  local hash = string.format('%08x', i) .. string.rep('a', 56)
+  redis.call('HSET', KEYS[1], string.sub(hash, 1, 12), '{"v":1,"sha256":"' .. hash ..
+    '","team":"finance-team","scopes":["infer"],"created_at":"2026-11-24T09:30:00.125Z"}')
+end"#;
+
+#[tokio::test]
+async fn among_a_hundred_thousand_keys_one_is_made_and_revoked_as_soon() {
+    let redis = Redis::start().await;
+    redis.command(&["EVAL", MANY, "1", "gw:1:keys"]);
+    let gateways = [redis.setup(1_000_000_000).start().await, redis.setup(1_000_000_000).start().await];
+    for gateway in &gateways {
+        eventually("all are read", async || gateway.listed("?limit=1").await.len() == 1).await;
+    }
+    for round in 0..6 {
+        let (here, there) = (&gateways[round % 2], &gateways[(round + 1) % 2]);
+        let made = here.make(json!({"team_id": "finance-team"})).await;
+        let key = word(&made["key"]);
+        assert_eq!(here.asks(key).await, 200);
+        assert!(within(SEEN, async || there.asks(key).await == 200).await, "the other knows it");
+        assert_eq!(there.listed("?limit=1").await[0]["id"], made["id"], "the newest first");
+        assert_eq!(there.revoke(&made).await.status, 200);
+        assert_eq!(there.asks(key).await, 401);
+        assert!(within(SEEN, async || here.asks(key).await == 401).await, "the other refuses it");
+    }
+}
+
 #[tokio::test]
 async fn foreign_values_in_redis_harm_no_other_key_and_its_absence_is_told() {
     let mut redis = Redis::start().await;

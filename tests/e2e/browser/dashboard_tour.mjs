@@ -248,7 +248,7 @@ await step("charts by other names, ranges, files", async () => {
   for (const [button, column, group] of [["Model", "model", "model"], ["Team", "team_id", "team"], ["cost_center", "tag", "tag:cost_center"], ["Provider", "provider", "provider"]]) {
     await page.click(`#cost .tabs >> text="${button}"`);
     const { rows } = await get(`/v1/usage?group_by=hour,${group}`);
-    const names = [...new Set(rows.filter((r) => r.cost_usd > 0).map((r) => r[column] ?? "untagged"))].sort();
+    const names = [...new Set(rows.filter((r) => r.cost_usd > 0).map((r) => r[column] ?? "(untagged)"))].sort();
     assert.ok(names.length > 1, `${button}: ${names}`);
     await eventually(button, async () => {
       const legend = await page.$$eval("#cost .legend li span:nth-child(2)", (found) => found.map((name) => name.textContent));
