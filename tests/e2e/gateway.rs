@@ -118,6 +118,8 @@ impl Setup {
         let simulator = simulator();
         let pair = Pair::new().await;
         let setup = self.env("REDIS_URL", pair.redis_url());
+        // Replicas that hash alike share the key (docs/configuration.md).
+        let setup = setup.env("PII_HASH_KEY", "a-key-that-both-replicas-hash-with");
         let replicas = vec![setup.clone().replica(&simulator).await, setup.replica(&simulator).await];
         let address = pair.stand_before(replicas.iter().map(|replica| replica.address).collect());
         Gateway { address, replicas, simulator, http: replicas::http(), pair: Some(pair) }

@@ -1,6 +1,6 @@
 //! What is read, what goes out, and what comes back in which form.
 
-use super::{Azure, Embeds, Gemini, OpenAi, answer, decode};
+use super::{Azure, Embeds, Gemini, OpenAi, answer, decode, told_format};
 use crate::dialect::{Facts, Malformed, Target};
 use bytes::Bytes;
 use gateway_core::catalog::{Abilities, Efforts};
