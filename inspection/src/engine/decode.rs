@@ -40,7 +40,7 @@ pub(crate) fn unescape(text: &str) -> Escaped {
 }
 
 /// Calls `found` with each escape, and the character that it stands for.
-fn escapes(text: &str, mut found: impl FnMut(Range<usize>, char)) {
+pub(crate) fn escapes(text: &str, mut found: impl FnMut(Range<usize>, char)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(step) = memchr::memchr3(b'%', b'&', b'\\', &bytes[at..]) {

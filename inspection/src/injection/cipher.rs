@@ -1,31 +1,57 @@
 //! Writings that are tried: shifted and mirrored alphabets, text written backwards, digits for letters. A line
 //! is read so only where it then has the common words that it lacks as it stands.
 
+use super::disguise::Decoded;
 use super::vocabulary::Common;
 
 /// Bytes of a line that is tried.
 const LONGEST: usize = 600;
 
 /// A text with such lines read. `None` where there are none.
-pub fn deciphered(text: &str, common: &Common) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut changed = false;
+pub fn deciphered(text: &str, common: &Common) -> Option<Decoded> {
+    let mut out = Decoded::default();
+    let mut copied = 0;
+    let mut at = 0;
     for line in text.split_inclusive('\n') {
-        for part in line.split_inclusive(": ") {
-            match suspicious(part, common).then(|| best(part, common)).flatten() {
-                Some(plain) => {
-                    out.push_str(&plain);
-                    changed = true;
-                }
-                None => out.push_str(part),
+        for part in parts(line) {
+            let start = at;
+            at += part.len();
+            if let Some(plain) = suspicious(part, common).then(|| best(part, common)).flatten() {
+                out.text.push_str(&text[copied..start]);
+                out.text.push_str(&plain);
+                out.hidden.push_str(&plain);
+                out.hidden.push('\n');
+                copied = at;
             }
         }
     }
-    changed.then_some(out)
+    if copied == 0 {
+        return None;
+    }
+    out.text.push_str(&text[copied..]);
+    Some(out)
 }
 
-/// Little words that no cipher leaves as they are.
-const LITTLE: [&str; 8] = ["the", "and", "of", "to", "in", "is", "de", "for"];
+/// A line, cut behind each colon that a blank follows.
+fn parts(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let colon = memchr::memchr_iter(b':', rest.as_bytes())
+            .find(|at| rest.as_bytes().get(at + 1).is_some_and(|next| *next == b' '));
+        let (part, after) = rest.split_at(colon.map_or(rest.len(), |at| at + 2));
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Whether a word is a little one, which no cipher leaves as it is.
+fn is_little(word: &[u8]) -> bool {
+    match word {
+        [a, b] => matches!(&[*a, *b], b"of" | b"to" | b"in" | b"is" | b"de"),
+        [a, b, c] => matches!(&[*a, *b, *c], b"the" | b"and" | b"for"),
+        _ => false,
+    }
+}
 
 /// A line of words, of which hardly any is common.
 fn suspicious(part: &str, common: &Common) -> bool {
@@ -33,12 +59,19 @@ fn suspicious(part: &str, common: &Common) -> bool {
         return false;
     }
     // The cheap look first: prose has one of these in nearly every line.
-    if part.split(' ').any(|word| LITTLE.contains(&word)) {
-        return false;
+    let bytes = part.as_bytes();
+    let mut start = 0;
+    for (end, byte) in bytes.iter().enumerate() {
+        if *byte == b' ' {
+            if end - start < 4 && is_little(&bytes[start..end]) {
+                return false;
+            }
+            start = end + 1;
+        }
     }
     let blanks = part.trim().bytes().filter(|byte| *byte == b' ').count();
     let letters = part.bytes().filter(u8::is_ascii_alphanumeric).count();
-    blanks >= 2 && letters * 10 >= part.len() * 6 && common.share(part) <= 20
+    blanks >= 2 && letters * 10 >= part.len() * 4 && common.share(part) <= 20
 }
 
 fn best(part: &str, common: &Common) -> Option<String> {
@@ -56,6 +89,7 @@ fn best(part: &str, common: &Common) -> Option<String> {
     try_one(backwards.chars().map(|c| shifted(c, 13)).collect());
     try_one(backwards);
     try_one(part.split(' ').map(|word| word.chars().rev().collect::<String>()).collect::<Vec<_>>().join(" "));
+    try_one(part.chars().map(turned).collect());
     if part.bytes().any(|byte| byte.is_ascii_digit()) {
         try_one(part.chars().map(|c| lettered(c, 'i')).collect());
         try_one(part.chars().map(|c| lettered(c, 'l')).collect());
@@ -89,6 +123,14 @@ fn mirrored(character: char) -> char {
     match u8::try_from(character) {
         Ok(byte @ b'a'..=b'z') => char::from(b'z' - (byte - b'a')),
         Ok(byte @ b'A'..=b'Z') => char::from(b'Z' - (byte - b'A')),
+        _ => character,
+    }
+}
+
+/// ROT47.
+fn turned(character: char) -> char {
+    match u8::try_from(character) {
+        Ok(byte @ b'!'..=b'~') => char::from((byte - b'!' + 47) % 94 + b'!'),
         _ => character,
     }
 }

@@ -1,10 +1,10 @@
 //! A text's score: the worst sentence of any of its readings.
 
 use super::concepts::{Concepts, Seen};
-use super::model::Model;
+use super::features::{Setting, features};
+use super::model::{HIDDEN, Model};
 use super::sentences::sentences;
-use super::tokens::{Setting, features};
-use super::views::views;
+use super::views::{View, views};
 use super::vocabulary::Common;
 
 /// Who wrote a text, as far as orders to a model go.
@@ -56,7 +56,7 @@ impl Guard {
         let mut rest = text;
         while !rest.is_empty() {
             let (now, next) = chunk(rest);
-            views(now, &self.common, &mut |plain, decoded| self.view(plain, decoded, trust, &mut worst));
+            views(now, &self.common, &mut |plain, view| self.view(plain, view, trust, &mut worst));
             rest = next;
         }
         if worst.measure == f32::MIN {
@@ -78,22 +78,35 @@ impl Guard {
         marks.chain(self.concepts.names(reading.seen)).collect()
     }
 
-    fn view(&self, plain: &str, decoded: bool, trust: Trust, worst: &mut Worst) {
+    fn view(&self, plain: &str, view: View, trust: Trust, worst: &mut Worst) {
         for sentence in sentences(plain) {
-            let setting = match (sentence.setting, trust) {
-                (Setting::Odd, Trust::User) => Setting::Plain,
-                (setting, _) => setting,
+            let setting = match (view, sentence.setting, trust) {
+                (View::Hidden, ..) => Setting::Hidden,
+                (_, Setting::Odd, Trust::User) => Setting::Plain,
+                (_, setting, _) => setting,
             };
-            let (mut sum, mut count) = (0_i32, 0_u32);
-            let seen = features(&plain[sentence.span], setting, &self.concepts, &mut |slot| {
-                sum += self.model.weight(slot);
-                count += 1;
-            });
-            let measure = self.model.measure(sum, count);
+            let text = &plain[sentence.span];
+            let (mut measure, seen) = self.measure(text, setting);
+            if setting == Setting::Odd {
+                // What would be an attack anywhere is one here too.
+                measure = measure.max(self.measure(text, Setting::Plain).0);
+            }
             if measure > worst.measure {
+                let decoded = view != View::Seen;
                 *worst = Worst { measure, seen, decoded, odd: setting == Setting::Odd };
             }
         }
+    }
+
+    /// What a sentence comes to, and the families in it.
+    fn measure(&self, text: &str, setting: Setting) -> (f32, Seen) {
+        let (mut sum, mut count) = (0_i32, 0_u32);
+        let seen = features(text, setting, &self.concepts, &mut |slot| {
+            sum += self.model.weight(slot);
+            count += 1;
+        });
+        let lead = if setting == Setting::Hidden { HIDDEN } else { 0.0 };
+        (self.model.measure(sum, count) + lead, seen)
     }
 }
 

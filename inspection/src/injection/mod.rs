@@ -8,14 +8,16 @@
 //! |---|---|
 //! | `guard` | the walk, its bounds, and the score |
 //! | `leaves`, `judge` | the parts of a request, and the verdict |
-//! | `normal`, `disguise`, `cipher`, `vocabulary`, `views` | the ways in which a text can be read |
+//! | `normal`, `disguise`, `codes`, `cipher`, `vocabulary`, `views` | the ways in which a text can be read |
 //! | `sentences` | where it is cut |
-//! | `tokens`, `concepts` | what is seen in a sentence |
+//! | `tokens`, `features`, `concepts` | what is seen in a sentence |
 //! | `model` | what that is worth |
 
 mod cipher;
+mod codes;
 mod concepts;
 mod disguise;
+mod features;
 mod guard;
 mod judge;
 mod leaves;
@@ -27,13 +29,13 @@ mod views;
 mod vocabulary;
 
 pub use concepts::{Concepts, Seen};
+pub use features::{Setting, features};
 pub use guard::{Guard, Reading, Trust};
 pub use judge::{Action, Judgement, Policy, Thresholds, Verdict, name};
 pub use leaves::{Part, parts};
-pub use model::{Model, PAD, SLOTS, written};
-pub use sentences::{Sentence, sentences};
-pub use tokens::{Setting, features};
-pub use views::views;
+pub use model::{HIDDEN, Model, PAD, SLOTS, written};
+pub use sentences::{Sentence, about_prompts, sentences};
+pub use views::{SAYS_MOST, View, views};
 pub use vocabulary::Common;
 
 #[cfg(test)]

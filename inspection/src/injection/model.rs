@@ -5,9 +5,12 @@
 //! signed bytes.
 
 /// Bits of a feature's place in the table.
-pub const SLOT_BITS: u32 = 18;
+pub const SLOT_BITS: u32 = 19;
 /// Places of the table.
 pub const SLOTS: usize = 1 << SLOT_BITS;
+
+/// Added to the measure of what was hidden, for who means no harm seldom hides what he asks.
+pub const HIDDEN: f32 = 0.5;
 
 /// Added to the number of a sentence's features, so that few words alone can't weigh much.
 pub const PAD: f32 = 8.0;
@@ -16,10 +19,11 @@ const MAGIC: &[u8; 8] = b"GUARD001";
 const HEAD: usize = MAGIC.len() + 3 * 4;
 
 static BUILT_IN: &[u8; HEAD + SLOTS] = include_bytes!("weights.bin");
+const NO_WEIGHTS: &[u8; SLOTS] = &[0; SLOTS];
 
 /// A linear model.
 pub struct Model<'w> {
-    weights: &'w [u8],
+    weights: &'w [u8; SLOTS],
     scale: f32,
     middle: f32,
     steepness: f32,
@@ -30,15 +34,17 @@ impl Model<'static> {
     pub fn built_in() -> Model<'static> {
         let (head, weights) = BUILT_IN.split_at(HEAD);
         let number = |at: usize| f32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        // The lengths are checked where it is compiled in.
+        let weights = weights.first_chunk().unwrap_or(NO_WEIGHTS);
         Model { weights, scale: number(8), middle: number(12), steepness: number(16) }
     }
 }
 
 impl Model<'_> {
     /// The weight of a feature, in units of the scale.
+    #[inline]
     pub fn weight(&self, slot: u32) -> i32 {
-        // A table that is no signed bytes does not exist: the length is checked where it is compiled in.
-        self.weights.get(slot as usize).map_or(0, |byte| i32::from(byte.cast_signed()))
+        i32::from(self.weights[slot as usize & (SLOTS - 1)].cast_signed())
     }
 
     /// What a sentence's weights come to. Positive is suspicious.
