@@ -57,6 +57,7 @@ pub fn rows(train: &[Row]) -> io::Result<Vec<Row>> {
     making.suffixes(train);
     making.languages()?;
     making.quoted(train);
+    making.data();
     Ok(making.made)
 }
 
@@ -219,6 +220,23 @@ impl Making<'_> {
         }
     }
 
+    /// Lists of numbers and of addresses: the same over and over, and no word.
+    fn data(&mut self) {
+        for _ in 0..DATA {
+            let between = *self.dice.pick(&[", ", ",", " ", "\t", "; ", " | ", "\n", ": "]);
+            let most = *self.dice.pick(&[10, 100, 1_000, 100_000]);
+            let kind = self.dice.below(5);
+            let items: Vec<String> = (0..20 + self.dice.below(200))
+                .map(|at| match kind {
+                    0 => format!("https://a{}.example/{}/{}", self.dice.below(9), self.dice.below(most), at),
+                    1 => format!("{}.{}", self.dice.below(most), self.dice.below(100)),
+                    _ => self.dice.below(most).to_string(),
+                })
+                .collect();
+            self.add("made/data", items.join(between), false, None);
+        }
+    }
+
     fn languages(&mut self) -> io::Result<()> {
         for language in languages(include_str!("languages.txt"))? {
             let Language { orders, goals, secrets, harmless } = &language;
@@ -248,6 +266,8 @@ impl Making<'_> {
     }
 }
 
+/// Lists of numbers and addresses.
+const DATA: usize = 150;
 /// Texts that quote attacks, and how they do.
 const QUOTED: usize = 200;
 const FRAMES: [&str; 10] = [

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 
 /// Where the middle of the score lies, and how steep it is: on `dev.jsonl`, which is not trained on, one in a
 /// hundred harmless texts measures more than this.
-const MIDDLE: f32 = 3.96;
+const MIDDLE: f32 = 3.87;
 const STEEPNESS: f32 = 1.0;
 
 fn main() -> io::Result<()> {

@@ -117,12 +117,14 @@ fn what_was_hidden_is_told_apart_from_what_is_only_escaped() {
 #[test]
 fn an_attack_is_seen_where_it_stands_and_a_plain_text_passes() {
     let guard = guard();
+    let numbers: Vec<String> = (0..400).map(|at| (at * 919 % 1000).to_string()).collect();
     let long = "The tower is 330 metres tall, and stands by the river.\n".repeat(2_000);
     for (case, text, least, most) in [
         ("plain", ATTACK.to_owned(), 60, 100),
         ("at the end of a long text", format!("{long}{ATTACK}"), 60, 100),
         ("in a table", format!("{}{ATTACK}\n| 3 | b |", "| 1 | a |\n".repeat(30)), 60, 100),
         ("a long text", long.clone(), 0, 30),
+        ("numbers", numbers.join(", "), 0, 40),
         ("nothing", String::new(), 0, 0),
         ("code", "fn main() {\n    let a = 1;\n}\n".repeat(20), 0, 40),
     ] {
