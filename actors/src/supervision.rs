@@ -132,7 +132,31 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
         A::Context: ToEnvelope<A, Counted<M>>,
     {
         let slot = self.inner.slot().ok_or(SendError::Full)?;
-        let sent = self.inner.addr.load_full().send(Counted { message, slot }).timeout(wait);
+        self.told(Counted { message, slot }, wait).await
+    }
+
+    /// Sends what is to be the last message, which a full queue takes too, and waits for its answer. From here on an
+    /// actor that stops is not started again.
+    pub async fn send_last<M>(&self, message: M, wait: Duration) -> Result<M::Result, SendError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<Counted<M>>,
+        A::Context: ToEnvelope<A, Counted<M>>,
+    {
+        self.retire();
+        self.inner.depth.fetch_add(1, Ordering::AcqRel);
+        self.told(Counted { message, slot: Slot(self.inner.depth.clone()) }, wait).await
+    }
+
+    async fn told<M>(&self, message: Counted<M>, wait: Duration) -> Result<M::Result, SendError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<Counted<M>>,
+        A::Context: ToEnvelope<A, Counted<M>>,
+    {
+        let sent = self.inner.addr.load_full().send(message).timeout(wait);
         match sent.await {
             Ok(answer) => Ok(answer),
             Err(MailboxError::Timeout) => Err(SendError::Late),
@@ -171,7 +195,7 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
     }
 
     /// From here on an actor that stops is not started again.
-    pub fn retire(&self) {
+    fn retire(&self) {
         self.inner.retired.store(true, Ordering::Release);
     }
 

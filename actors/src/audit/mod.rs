@@ -357,8 +357,7 @@ impl Audit {
     /// # Errors
     /// The actor did not end in time, or had died.
     pub async fn drain(&self, wait: Duration) -> Result<(), SendError> {
-        self.mailbox.retire();
-        let ended = self.mailbox.send(Drain, wait).await;
+        let ended = self.mailbox.send_last(Drain, wait).await;
         if self.sinks.drain(wait).await.is_err() {
             log::warn!("sinks that did not end in time are cut off: they go on at the next start");
         }

@@ -292,8 +292,7 @@ impl Budget {
 
     /// Takes no more; ends the actor once what is queued is answered, `wait` at the longest.
     pub async fn drain(&self, wait: Duration) -> Result<(), SendError> {
-        self.mailbox.retire();
-        self.mailbox.send(Drain, wait).await
+        self.mailbox.send_last(Drain, wait).await
     }
 
     async fn ask(&self, op: Op) -> Result<Answer, BudgetError> {

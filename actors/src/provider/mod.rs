@@ -135,8 +135,7 @@ impl Provider {
     /// Calls in flight go on, but nobody hears how they end: drain when there are none.
     pub async fn drain(&self, wait: Duration) -> Result<(), SendError> {
         self.shared.gate.stop();
-        self.shared.mailbox.retire();
-        self.shared.mailbox.send(messages::Drain, wait).await
+        self.shared.mailbox.send_last(messages::Drain, wait).await
     }
 }
 

@@ -68,6 +68,14 @@ async fn the_queue_is_bounded_over_all_clones() {
 }
 
 #[actix::test]
+async fn a_full_queue_takes_the_last_message() {
+    let mailbox = worker(&Arbiter::current(), 0);
+    assert_eq!(mailbox.send(QUICK, LONG).await, Err(SendError::Full));
+    assert_eq!(mailbox.send_last(QUICK, LONG).await, Ok(1));
+    assert!(mailbox.is_retired());
+}
+
+#[actix::test]
 async fn a_slow_answer_is_late_and_gives_its_slot_back() {
     let control = Arbiter::new();
     let mailbox = worker(&control.handle(), 4);
