@@ -55,6 +55,24 @@ fn scan(criterion: &mut Criterion) {
         });
     }
     group.finish();
+
+    // Thirty times as long, to be held beside the above: time grows with the length, and no faster.
+    let mut group = criterion.benchmark_group("scan 30 MB");
+    group.sample_size(10);
+    for (name, unit) in
+        [("of a digit", "7"), ("of @", "@"), ("of marks", "\u{301}"), ("of spaced digits", "7 ")]
+    {
+        let text = unit.repeat((30 << 20) / unit.len());
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(name, |bench| {
+            bench.iter_batched_ref(
+                Vec::new,
+                |found| engine.scan(black_box(&text), found),
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
 }
 
 criterion_group!(benches, scan);
