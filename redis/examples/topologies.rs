@@ -191,7 +191,7 @@ async fn cluster() {
     let url = format!("redis+cluster://{}", addresses.join(","));
     suite("Cluster, three nodes", &url).await;
     let ledger = RedisLedger::new(settings(&url), Arc::new(WallClock));
-    assert_eq!(ledger.health().await.unwrap().warnings, Vec::<String>::new());
+    assert_eq!(ledger.health().await.unwrap().warnings, []);
     let spread = nodes.iter().filter(|node| node.cli(&["DBSIZE"]).trim() != "0").count();
     println!("Cluster: teams live on {spread} of 3 nodes");
 }
