@@ -15,16 +15,16 @@ local function refuse(answer)
   local tags, moves = {}, { route .. '|refused', '1' }
   for i = 16, #ARGV do tags[#tags + 1] = ARGV[i] end
   write_counts(read_counts(made, moves, tags, moves))
-  return answer
+  return lines(answer)
 end
 
 local granted, list
 if e then
-  if e.state ~= 'open' then return { 'void' } end
+  if e.state ~= 'open' then return 'void' end
   granted = e.granted
   list = windows(granted)
 else
-  if is_void(made) then return { 'void' } end
+  if is_void(made) then return 'void' end
   granted = now
   list = windows(now)
   for _, a in ipairs(list) do
@@ -59,4 +59,4 @@ for _, a in ipairs(list) do
 end
 local r = tighter(team.requests, rates[1].requests, own.requests, rates[2].requests)
 local t = tighter(team.tokens, rates[1].tokens, own.tokens, rates[2].tokens)
-return { 'granted', granted, left == '' and '' or left, r[1], r[2], r[3], t[1], t[2], t[3] }
+return lines({ 'granted', granted, left, r[1], r[2], r[3], t[1], t[2], t[3] })
