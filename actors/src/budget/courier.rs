@@ -1,6 +1,6 @@
-//! The way to a ledger that is far away. Each thread has a queue of its own, so that neither a question nor its answer
+//! The way to the ledger. Each thread has a queue of its own, so that neither a question nor its answer
 //! wakes another thread: what is asked within one turn of its event loop goes together, and what comes while that
-//! travels waits and goes together next. A ledger in this process gathers by itself, and is asked as it is.
+//! travels waits and goes together next.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use gateway_core::ids::TeamId;
 use gateway_core::ledger::{Answer, Ledger, LedgerError, Op};
 use tokio::sync::oneshot;
 
-use super::reach::{Leave, News, Reach};
+use super::reach::{News, Reach};
 use super::{BudgetError, DEADLINE, Neighbours, RETRY_AFTER};
 use crate::supervision::Tasks;
 
@@ -79,9 +79,6 @@ impl Courier {
     /// the question travels on.
     pub(super) async fn ask(&self, op: Op) -> Said {
         let none = BudgetError::Unavailable { retry_after: RETRY_AFTER };
-        if self.0.ledger.gathers() {
-            return self.ask_all(vec![op]).await.pop().unwrap_or(Err(none));
-        }
         if self.0.is_closed.load(Ordering::Acquire) {
             return Err(none);
         }
@@ -106,14 +103,8 @@ impl Courier {
         if self.0.is_closed.load(Ordering::Acquire) {
             return refused(ops.len(), &BudgetError::Unavailable { retry_after: RETRY_AFTER });
         }
-        if self.0.ledger.gathers() {
-            return self.0.hear(ops).await.1;
-        }
         let _open = Open::counted(&self.0.open, ops.len());
-        match self.0.reach.enter() {
-            Ok(leave) => self.0.travel(ops, leave).await.0,
-            Err(left_alone) => refused(ops.len(), &left_alone),
-        }
+        self.0.travel(ops).await.0
     }
 
     pub(super) fn open(&self) -> usize {
@@ -129,10 +120,19 @@ impl Courier {
 }
 
 impl Shared {
-    /// An answer for each, and whether any came from the ledger.
-    async fn travel(&self, ops: Vec<Op>, leave: Leave) -> (Vec<Said>, bool) {
-        let (news, said) = self.hear(ops).await;
-        (said, leave.weigh(news))
+    /// An answer for each, and whether any came from the ledger. One that is far away may have to be left alone.
+    async fn travel(&self, ops: Vec<Op>) -> (Vec<Said>, bool) {
+        if self.ledger.is_near() {
+            let (news, said) = self.hear(ops).await;
+            return (said, matches!(news, News::Reached));
+        }
+        match self.reach.enter() {
+            Ok(leave) => {
+                let (news, said) = self.hear(ops).await;
+                (said, leave.weigh(news))
+            }
+            Err(left_alone) => (refused(ops.len(), &left_alone), false),
+        }
     }
 
     /// What it tells of the store, and an answer for each.
@@ -195,10 +195,7 @@ impl Journey {
             }
             let (ops, answers): (Vec<Op>, Vec<_>) =
                 batch.into_iter().map(|waiting| (waiting.op, waiting.answer)).unzip();
-            let (said, is_reached) = match self.shared.reach.enter() {
-                Ok(leave) => self.shared.travel(ops, leave).await,
-                Err(left_alone) => (refused(ops.len(), &left_alone), false),
-            };
+            let (said, is_reached) = self.shared.travel(ops).await;
             for (answer, said) in answers.into_iter().zip(said) {
                 answer.send(said).ok();
             }

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `courier` | the way to a ledger that is far away: a queue of each thread, what waits goes together |
+//! | `courier` | the way to the ledger: a queue of each thread, what waits goes together |
 //! | `reach` | whether the store can be asked: its breaker, and what is known of it |
 //! | `actor` | who does the chores |
 //! | `leases` | what this replica holds open, renewed while somebody holds it |
