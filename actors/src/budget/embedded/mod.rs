@@ -53,9 +53,10 @@ enum Ask {
 }
 
 impl Ask {
-    fn questions(&self) -> usize {
+    /// Questions that a request waits for: nobody does for a settle.
+    fn awaited(&self) -> usize {
         match self {
-            Ask::Ops(ops, _) => ops.len(),
+            Ask::Ops(ops, _) => ops.iter().filter(|op| !matches!(op, Op::Settle(_))).count(),
             Ask::Teams(_) | Ask::Health(_) => 0,
         }
     }
@@ -94,7 +95,7 @@ impl EmbeddedLedger {
                 let asks = std::iter::once(first).chain(waiting.try_iter().take(QUEUE));
                 // Who gave up waiting is not asked for: no herd after a disk that stood still.
                 let asks: Vec<Ask> = asks.filter(|ask| !ask.is_over()).collect();
-                pace.begin(clock.now(), asks.iter().map(Ask::questions).sum());
+                pace.begin(clock.now(), asks.iter().map(Ask::awaited).sum());
                 books.serve(asks);
             }
         };

@@ -1,50 +1,67 @@
-//! How close commits may follow each other. A commit costs more than what is in it: where much is asked, it waits for
-//! a moment and takes more along; where little is, nobody waits for it.
+//! How close commits may follow each other. A commit costs more than what is in it: where much is asked by many, it
+//! waits for a moment and takes more along; where little is, or by one after the other, nobody waits for it.
 
 use std::time::{Duration, Instant};
 
 /// How far apart commits begin while much is asked.
 const APART: Duration = Duration::from_micros(400);
-/// So many questions within a window are much: three for each commit.
+/// So many questions that somebody waits for are much within a window; they are many callers' where so many came
+/// together.
 const WINDOW: Duration = Duration::from_millis(4);
-const MUCH: usize = 30;
+const MUCH: usize = 16;
+const TOGETHER: usize = 4;
 
 /// What was asked of late.
 pub(super) struct Pace {
     /// When the last commit began.
     begun: Instant,
-    /// The window that is open, and what was asked in it and in the one before.
+    /// The window that is open, and the one before.
     since: Instant,
-    asked: usize,
-    before: usize,
+    open: Asked,
+    before: Asked,
+}
+
+/// What was asked within a window.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    questions: usize,
+    /// The most of one commit.
+    together: usize,
+}
+
+impl Asked {
+    fn is_much(self) -> bool {
+        self.questions >= MUCH && self.together >= TOGETHER
+    }
 }
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Pace {
-        Pace { begun: now, since: now, asked: 0, before: 0 }
+        Pace { begun: now, since: now, open: Asked::default(), before: Asked::default() }
     }
 
     /// How long the next commit should wait.
     pub(super) fn wait(&mut self, now: Instant) -> Duration {
         self.turn(now);
-        if self.before.max(self.asked) < MUCH {
-            return Duration::ZERO;
+        if self.before.is_much() || self.open.is_much() {
+            return (self.begun + APART).saturating_duration_since(now).min(APART);
         }
-        (self.begun + APART).saturating_duration_since(now).min(APART)
+        Duration::ZERO
     }
 
-    /// A commit begins with so many questions.
+    /// A commit begins with so many questions that somebody waits for.
     pub(super) fn begin(&mut self, now: Instant, questions: usize) {
         self.turn(now);
         self.begun = now;
-        self.asked += questions;
+        self.open.questions += questions;
+        self.open.together = self.open.together.max(questions);
     }
 
     fn turn(&mut self, now: Instant) {
         let open = now.saturating_duration_since(self.since);
         if open >= WINDOW {
-            self.before = if open < 2 * WINDOW { self.asked } else { 0 };
-            (self.since, self.asked) = (now, 0);
+            self.before = if open < 2 * WINDOW { self.open } else { Asked::default() };
+            (self.since, self.open) = (now, Asked::default());
         }
     }
 }
@@ -68,6 +85,13 @@ mod tests {
         };
         for _ in 0..100 {
             assert_eq!(commit(1, Duration::from_micros(300)), Duration::ZERO, "3,000 a second");
+        }
+        for _ in 0..200 {
+            assert_eq!(
+                commit(2, Duration::from_micros(100)),
+                Duration::ZERO,
+                "one caller, as fast as it can"
+            );
         }
         let waits: Vec<_> = (0..100).map(|_| commit(4, Duration::from_micros(100))).collect();
         assert_eq!(waits[0], Duration::ZERO);
