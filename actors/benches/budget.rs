@@ -196,7 +196,7 @@ fn budget(ledger: Arc<dyn Ledger>, control: &Arbiter) -> Budget {
     Budget::start(
         ledger,
         Arc::new(House),
-        Outage::Deny,
+        Outage::Deny(None),
         &control.handle(),
         Arc::new(WallClock),
         Arc::new(NoDice),

@@ -4,7 +4,7 @@ use super::StartError;
 use crate::budget::House;
 use crate::config::{BudgetStore, Config};
 use actix_rt::Arbiter;
-use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, store};
+use gateway_actors::budget::{Allowance, Budget, Cursor, Outage, Unclosed, store};
 use gateway_actors::keys::{self, Registry};
 use gateway_core::clock::Clock;
 use gateway_core::dice::Dice;
@@ -85,6 +85,21 @@ pub(crate) fn key_store(config: &Config) -> Result<Arc<dyn KeyStore>, StartError
     }
 }
 
+/// What is served while the store is away, and what was served so and never ended. A file that is there is read whatever
+/// the configuration says now: what an earlier one let pass is owed all the same.
+fn open_allowance(config: &Config) -> Result<(Outage, Vec<Unclosed>), StartError> {
+    let path = config.state_dir.join(ALLOWANCE);
+    let serves =
+        matches!(&config.budgets.store, BudgetStore::Redis { .. }) && config.budgets.serve_without_store;
+    if !serves && !path.exists() {
+        return Ok((Outage::Deny(None), Vec::new()));
+    }
+    let opened = std::fs::create_dir_all(&config.state_dir).and_then(|()| Allowance::open(&path));
+    let (allowance, unclosed) = opened.map_err(|source| StartError::Allowance { path, source })?;
+    let allowance = Arc::new(allowance);
+    Ok((if serves { Outage::Allow(allowance) } else { Outage::Deny(Some(allowance)) }, unclosed))
+}
+
 pub(super) fn start_budget(
     ledger: Arc<dyn Ledger>,
     house: House,
@@ -92,17 +107,7 @@ pub(super) fn start_budget(
     [control, books]: [&Arbiter; 2],
     (clock, dice): (&Arc<dyn Clock>, &Arc<dyn Dice>),
 ) -> Result<Budget, StartError> {
-    let mut unclosed = Vec::new();
-    let outage = match &config.budgets.store {
-        BudgetStore::Redis { .. } if config.budgets.serve_without_store => {
-            let path = config.state_dir.join(ALLOWANCE);
-            let opened = std::fs::create_dir_all(&config.state_dir).and_then(|()| Allowance::open(&path));
-            let (allowance, left) = opened.map_err(|source| StartError::Allowance { path, source })?;
-            unclosed = left;
-            Outage::Allow(Arc::new(allowance))
-        }
-        _ => Outage::Deny,
-    };
+    let (outage, unclosed) = open_allowance(config)?;
     let (trail, settlements) = (house.audit.outbox("ledger")?, house.settlements.clone());
     let house = Arc::new(house);
     let (clock, dice) = (Arc::clone(clock), Arc::clone(dice));

@@ -64,7 +64,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// What becomes of a request while the ledger is away.
 #[derive(Clone)]
 pub enum Outage {
-    Deny,
+    /// With the allowance that an earlier configuration served from, if one was left: what stands open there is still
+    /// to be charged.
+    Deny(Option<Arc<Allowance>>),
     /// Served from a local allowance, and charged when the ledger is back.
     Allow(Arc<Allowance>),
 }
@@ -181,7 +183,7 @@ impl Budget {
             }
             Ok(_) => Err(BudgetError::Void),
             Err(BudgetError::Unavailable { retry_after }) => match &self.outage {
-                Outage::Deny => Err(BudgetError::Unavailable { retry_after }),
+                Outage::Deny(_) => Err(BudgetError::Unavailable { retry_after }),
                 Outage::Allow(allowance) => {
                     allowance.take(admit.id, &admit.team, admit.bound, &admit.limits, self.clock.unix())?;
                     Ok(Admitted::Allowed { hold: Hold::unreserved(admit.id) })
@@ -238,7 +240,7 @@ impl Budget {
 
     fn settled(&self, id: ReservationId, unreserved: bool, said: Answer) -> Result<Settled, BudgetError> {
         let Answer::Settle(settled) = said else { return Err(BudgetError::Void) };
-        if let (true, Outage::Allow(allowance)) = (unreserved, &self.outage) {
+        if let (true, Outage::Allow(allowance) | Outage::Deny(Some(allowance))) = (unreserved, &self.outage) {
             allowance.close(id, settled.charged)?;
         }
         Ok(settled)

@@ -241,7 +241,7 @@ fn limits() -> Limits {
 
 #[actix::test]
 async fn a_request_is_admitted_raised_and_settled() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     let hold = bench.grant(1, 60).await;
     assert!(matches!(bench.budget.admit(bench.admit(2, 41)).await, Ok(Admitted::Refused(_))));
     assert_eq!(
@@ -267,7 +267,7 @@ async fn a_request_is_admitted_raised_and_settled() {
 
 #[actix::test]
 async fn leases_are_renewed_while_they_are_held_and_reaped_when_not() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     bench.house.refuses_records.store(1, Ordering::SeqCst);
     let (kept, left) = (bench.grant(1, 10).await, bench.grant(2, 20).await);
     let left_id = left.id();
@@ -290,7 +290,7 @@ async fn leases_are_renewed_while_they_are_held_and_reaped_when_not() {
 
 #[actix::test]
 async fn after_a_change_of_role_what_is_open_is_announced_and_the_cursor_goes_back() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     let hold = bench.grant(1, 10).await;
     until(|| bench.budget.store().term == Some(1)).await;
     bench.store.teams.lock().unwrap().clear();

@@ -124,7 +124,7 @@ fn start(folder: &Folder) -> Audit {
 
 #[actix::test]
 async fn a_records_ack_sends_its_settle_and_what_gets_no_answer_waits_in_the_file() {
-    let (bench, trail) = (Bench::new(Outage::Deny), Trail::new());
+    let (bench, trail) = (Bench::new(Outage::Deny(None)), Trail::new());
     let settlements = Settlements::default();
     let (of_run, budget) = (settlements.clone(), bench.budget.clone());
     let acks = spawn(async move { of_run.run(&budget).await });
@@ -151,7 +151,7 @@ async fn a_records_ack_sends_its_settle_and_what_gets_no_answer_waits_in_the_fil
 
 #[actix::test]
 async fn one_teams_books_hold_up_no_other() {
-    let (bench, trail) = (Bench::new(Outage::Deny), Trail::new());
+    let (bench, trail) = (Bench::new(Outage::Deny(None)), Trail::new());
     *bench.store.corrupt.lock().unwrap() = TeamId::new("broken");
     let id = bench.id(1);
     trail.audit.record(bench.ended(id, TeamId::new("broken").unwrap(), 5).into()).await.unwrap();
@@ -168,7 +168,7 @@ async fn one_teams_books_hold_up_no_other() {
 
 #[actix::test]
 async fn after_a_fail_over_the_cursor_goes_back() {
-    let (bench, trail) = (Bench::new(Outage::Deny), Trail::new());
+    let (bench, trail) = (Bench::new(Outage::Deny(None)), Trail::new());
     let settlements = Settlements::default();
     let (of_run, budget) = (settlements.clone(), bench.budget.clone());
     let acks = spawn(async move { of_run.run(&budget).await });
@@ -184,7 +184,7 @@ async fn after_a_fail_over_the_cursor_goes_back() {
 
 #[actix::test]
 async fn what_was_served_without_the_store_is_recorded_once_after_a_crash() {
-    let (bench, trail) = (Bench::new(Outage::Deny), Trail::new());
+    let (bench, trail) = (Bench::new(Outage::Deny(None)), Trail::new());
     let gone = |n, bound| Unclosed { id: bench.id(n), team: team(), bound: NanoUsd(bound) };
     // Of the first one its own record tells, which knows its cost; the second had no time for one.
     trail.audit.record(bench.ended(bench.id(1), team(), 3).into()).await.unwrap();

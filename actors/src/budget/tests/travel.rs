@@ -4,7 +4,7 @@ use super::*;
 
 #[actix::test]
 async fn what_waits_goes_together_and_exactly_what_fits_passes() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     let asks: Vec<_> = (0..200)
         .map(|n| {
             let (budget, admit) = (bench.budget.clone(), bench.admit(n, 3));
@@ -28,7 +28,7 @@ async fn what_waits_goes_together_and_exactly_what_fits_passes() {
 #[actix::test]
 async fn a_store_that_is_away_is_told_in_time_then_at_once() {
     for (mode, within) in [(DOWN, 100), (HANGS, 400)] {
-        let bench = Bench::new(Outage::Deny);
+        let bench = Bench::new(Outage::Deny(None));
         let hold = bench.grant(0, 1).await;
         bench.set(mode);
         let refused = |n| bench.budget.admit(bench.admit(n, 1));
@@ -54,7 +54,7 @@ async fn a_store_that_is_away_is_told_in_time_then_at_once() {
 
 #[actix::test]
 async fn a_drain_answers_what_is_queued() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     let last = spawn({
         let (budget, admit) = (bench.budget.clone(), bench.admit(1, 1));
         async move { budget.admit(admit).await }
@@ -69,7 +69,7 @@ async fn a_drain_answers_what_is_queued() {
 /// Behind a batch that gets no answer none is got; who waits there is not left until a deadline of its own.
 #[actix::test]
 async fn nobody_waits_longer_than_the_deadline_behind_those_who_wait() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     bench.set(HANGS);
     let mut asks = Vec::new();
     for n in 0..50 {
@@ -90,7 +90,7 @@ async fn nobody_waits_longer_than_the_deadline_behind_those_who_wait() {
 
 #[actix::test]
 async fn a_ledger_that_panics_fails_its_questions_and_no_others() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     bench.set(PANICS);
     let failed = bench.budget.admit(bench.admit(1, 1)).await;
     assert!(matches!(failed, Err(BudgetError::Unavailable { .. })), "{failed:?}");
@@ -100,7 +100,7 @@ async fn a_ledger_that_panics_fails_its_questions_and_no_others() {
 
 #[actix::test]
 async fn a_question_whose_caller_left_before_it_went_is_not_asked() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     let left = futures_util::FutureExt::now_or_never(bench.budget.admit(bench.admit(1, 1)));
     assert!(left.is_none(), "{left:?}");
     bench.grant(2, 3).await;
@@ -111,7 +111,7 @@ async fn a_question_whose_caller_left_before_it_went_is_not_asked() {
 /// Each thread has a queue, and all threads one breaker.
 #[actix::test]
 async fn threads_ask_beside_each_other_and_learn_of_an_outage_together() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     let (arbiter, budget, admit) = (Arbiter::new(), bench.budget.clone(), bench.admit(1, 60));
     let on_another = async |budget: Budget, admit: Admit| {
         let (answer, answered) = tokio::sync::oneshot::channel();
