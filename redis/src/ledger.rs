@@ -2,6 +2,7 @@
 //! connection. A team enters the registry before its books are written, and again every minute.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ pub struct RedisLedger {
     wait_replicas: u32,
     clock: Arc<dyn Clock>,
     registered: Mutex<HashMap<TeamId, Instant>>,
+    /// Names in the registry that are no team's.
+    foreign: AtomicUsize,
     /// Instead of Redis's clock, in tests.
     time: Time,
 }
@@ -64,6 +67,7 @@ impl RedisLedger {
             wait_replicas: settings.wait_replicas,
             clock,
             registered: Mutex::default(),
+            foreign: AtomicUsize::new(0),
             time,
         }
     }
@@ -252,13 +256,13 @@ impl Ledger for RedisLedger {
             read.arg(keys::TEAMS);
             match link.link.query::<Vec<String>>(&read).await {
                 Ok(names) => {
-                    let team = |name: &String| {
-                        TeamId::new(name).ok_or_else(|| LedgerError::Corrupt {
-                            place: keys::TEAMS.to_owned(),
-                            reason: "holds a name that no team can have".to_owned(),
-                        })
-                    };
-                    names.iter().map(team).collect()
+                    let teams: Vec<TeamId> = names.iter().filter_map(|name| TeamId::new(name)).collect();
+                    // One that somebody else put there holds up no team's chores. Told when it comes, not each time.
+                    let foreign = names.len() - teams.len();
+                    if self.foreign.swap(foreign, Ordering::Relaxed) != foreign {
+                        log::warn!(foreign, key = keys::TEAMS; "names in Redis that no team can have are left out");
+                    }
+                    Ok(teams)
                 }
                 Err(error) => {
                     self.connection.judge(&link, &error).await;

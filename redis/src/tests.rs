@@ -225,6 +225,18 @@ fn a_server_that_evicts_is_refused_and_one_without_aof_is_told() {
 }
 
 #[test]
+fn a_foreign_name_among_the_teams_holds_up_no_other() {
+    let server = Server::start(&[]);
+    block_on(async {
+        let ledger = server.ledger();
+        ledger.set_time(NOW);
+        assert!(is_granted(&one(&ledger.ledger, admit(1, 1)).await));
+        server.command::<i64>(&["SADD", "gw:1:teams", "BAD TEAM!"]);
+        assert_eq!(ledger.ledger.teams().await, Ok(vec![team()]));
+    });
+}
+
+#[test]
 fn a_server_that_is_gone_and_back_is_noticed() {
     let server = Server::start(&[]);
     block_on(async {

@@ -197,7 +197,7 @@ pub async fn ready(gateway: Data<Gateway>) -> HttpResponse {
             "status": if stopping { "stopping" } else { "ready" },
             "providers": providers,
             "budget": budget,
-            "audit": if gateway.audit.accepting().is_ok() { "writable" } else { "unwritable" },
+            "audit": if gateway.audit.is_writable() { "writable" } else { "unwritable" },
             "open_exchanges": gateway.slots.open(),
             "held_bytes": gateway.bodies.held(),
         }),

@@ -215,13 +215,20 @@ async fn a_store_that_hangs_harms_no_open_stream() {
 
 #[tokio::test]
 async fn what_a_kill_left_of_the_allowance_is_recorded_and_charged() {
+    // Also where an operator has turned it off since.
+    for after in ["allow", "deny"] {
+        what_a_kill_left_is_charged_under(after).await;
+    }
+}
+
+async fn what_a_kill_left_is_charged_under(after: &str) {
     let mut redis = Redis::start().await;
     let state = State::new();
-    let setup = |redis: &Redis| {
-        let shared = redis.setup(100 * HELLO_BOUND).env("BUDGET_STORE_FAILURE", "allow");
+    let setup = |redis: &Redis, policy: &str| {
+        let shared = redis.setup(100 * HELLO_BOUND).env("BUDGET_STORE_FAILURE", policy);
         shared.env("GATEWAY_STATE_DIR", state.path().display())
     };
-    let gateway = setup(&redis).start().await;
+    let gateway = setup(&redis, "allow").start().await;
     redis.kill();
     assert_eq!(ask(&gateway, 0).await, 200, "recorded, and not settled yet");
     gateway.faults().set(Rule { latency_ms: 60_000, ..Rule::default() });
@@ -231,7 +238,7 @@ async fn what_a_kill_left_of_the_allowance_is_recorded_and_charged() {
     eventually("the call", async || gateway.seen(Provider::OpenAi).in_flight == 1).await;
     drop(gateway); // SIGKILL
     redis.start_again().await;
-    let gateway = setup(&redis).start().await;
+    let gateway = setup(&redis, after).start().await;
     eventually("both are charged", async || gateway.spent().await == HELLO + HELLO_BOUND).await;
     let records = gateway.as_admin(Method::GET, "/v1/audit/recent", None).await.json();
     let costs = [("interrupted", HELLO_BOUND), ("answered", HELLO)];

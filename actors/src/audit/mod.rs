@@ -236,6 +236,11 @@ impl Audit {
         }
     }
 
+    /// Whether records can be written now, whatever becomes of requests while they can't.
+    pub fn is_writable(&self) -> bool {
+        self.shared.trouble_now().is_none()
+    }
+
     /// Queues a record at once, and waits until it is written. It is written also where nobody waits.
     ///
     /// # Errors

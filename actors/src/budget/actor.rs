@@ -7,6 +7,7 @@ use gateway_core::clock::Clock;
 use gateway_core::ledger::Ledger;
 
 use super::Neighbours;
+use super::known::Known;
 use super::leases::Leases;
 use super::reach::Reach;
 use super::reaper::{Chores, TICK};
@@ -19,6 +20,8 @@ pub(super) struct Post {
     pub neighbours: Arc<dyn Neighbours>,
     pub leases: Leases,
     pub reach: Reach,
+    /// Kept up to date where it may be needed.
+    pub known: Option<Known>,
     pub clock: Arc<dyn Clock>,
 }
 

@@ -1,6 +1,6 @@
-//! What may be served while the ledger is away: a tenth of a team's daily limit for each replica. Each
-//! request is written to a local file before it is served, so that a crash forgets none. Lines:
-//! `open ID TEAM DAY NANO` (the last of an id counts), `closed ID NANO`.
+//! What may be served while the ledger is away: of each team a replica's share, which is never more than a tenth of
+//! what the team had left. Each request is written to a local file before it is served, so that a crash forgets
+//! none. Lines: `open ID TEAM DAY NANO` (the last of an id counts), `closed ID NANO`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,12 +10,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gateway_core::ids::TeamId;
-use gateway_core::ledger::{Day, Limits, ReservationId, StoreTime};
+use gateway_core::ledger::{Day, ReservationId, StoreTime};
 use gateway_core::money::NanoUsd;
 use uuid::Uuid;
 
-/// A replica's share of a daily limit: one part of so many.
-const PART: i64 = 10;
+use super::known::Share;
+
 /// The file is written anew, without what is closed and of other days, once it has so many lines more
 /// than thrice those after the last time.
 const COMPACT_AFTER: usize = 10_000;
@@ -30,8 +30,12 @@ struct Books {
     file: File,
     lines: usize,
     compact_at: usize,
+    /// The end of the file is half a line.
+    torn: bool,
     taken: BTreeMap<ReservationId, Taken>,
     used: BTreeMap<(TeamId, Day), NanoUsd>,
+    /// Of that, what the ledger has not charged yet, of all days.
+    open: BTreeMap<TeamId, NanoUsd>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,25 +90,31 @@ impl Allowance {
         Ok((Allowance { path: path.to_owned(), books: Mutex::new(books) }, unclosed))
     }
 
-    /// Takes `total` for this request, in place of what it took before.
+    /// Takes `total` for this request, in place of what it took before; `None` lets nothing pass.
     pub(super) fn take(
         &self,
         id: ReservationId,
         team: &TeamId,
         total: NanoUsd,
-        limits: &Limits,
+        share: Option<Share>,
         unix: Duration,
     ) -> Result<(), AllowanceError> {
         let day = StoreTime::from_unix(unix).day();
-        // A limit of zero blocks what costs nothing, too.
-        let is_blocked = [limits.daily, limits.monthly].iter().any(|limit| limit.amount() == NanoUsd::ZERO);
-        let allowed = if is_blocked { NanoUsd::ZERO } else { NanoUsd(limits.daily.amount().0 / PART) };
+        let allowed = share.map_or(NanoUsd::ZERO, |share| share.of_day.min(share.of_rest));
+        let spent = AllowanceError::Spent { allowed };
+        let share = share.filter(|_| total >= NanoUsd::ZERO).ok_or(spent.clone())?;
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = books.taken.get(&id).filter(|taken| taken.day == day).map_or(0, |taken| taken.amount.0);
-        let used = books.used.get(&(team.clone(), day)).copied().unwrap_or_default();
-        let used = NanoUsd(used.0.saturating_sub(before));
-        if is_blocked || total < NanoUsd::ZERO || used.saturating_add(total) > allowed {
-            return Err(AllowanceError::Spent { allowed });
+        let before = books.taken.get(&id).filter(|taken| !taken.closed);
+        let of_day = before.filter(|taken| taken.day == day).map_or(0, |taken| taken.amount.0);
+        let of_rest = before.map_or(0, |taken| taken.amount.0);
+        let fits = |used: Option<&NanoUsd>, before: i64, most: NanoUsd| {
+            let others = used.map_or(0, |used| used.0.saturating_sub(before));
+            NanoUsd(others).saturating_add(total) <= most
+        };
+        if !fits(books.used.get(&(team.clone(), day)), of_day, share.of_day)
+            || !fits(books.open.get(team), of_rest, share.of_rest)
+        {
+            return Err(spent);
         }
         let taken = Taken { team: team.clone(), day, amount: total, closed: false };
         books.write(&taken.line(id))?;
@@ -131,29 +141,53 @@ impl Allowance {
     }
 }
 
+#[cfg(test)]
+impl Allowance {
+    /// As a write that the disk cut short leaves the file.
+    pub(super) fn tear(&self, half: &str) {
+        let mut books = self.books.lock().unwrap();
+        books.file.write_all(half.as_bytes()).unwrap();
+        books.torn = true;
+    }
+}
+
 impl Books {
     fn anew(path: &Path, taken: BTreeMap<ReservationId, Taken>) -> io::Result<Books> {
         let lines = taken.len();
         let compact_at = COMPACT_AFTER + 3 * lines;
         let file = write_anew(path, &taken)?;
-        let mut books = Books { file, lines, compact_at, taken: BTreeMap::new(), used: BTreeMap::new() };
+        let (known, used, open) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut books = Books { file, lines, compact_at, torn: false, taken: known, used, open };
         taken.into_iter().for_each(|(id, taken)| books.put(id, taken));
         Ok(books)
     }
 
     fn put(&mut self, id: ReservationId, taken: Taken) {
-        let (place, amount) = ((taken.team.clone(), taken.day), taken.amount);
-        if let Some(before) = self.taken.insert(id, taken) {
-            let used = self.used.entry((before.team, before.day)).or_default();
-            used.0 = used.0.saturating_sub(before.amount.0);
+        if let Some(before) = self.taken.remove(&id) {
+            self.count(&before, -1);
         }
-        let used = self.used.entry(place).or_default();
-        *used = used.saturating_add(amount);
+        self.count(&taken, 1);
+        self.taken.insert(id, taken);
+    }
+
+    fn count(&mut self, taken: &Taken, sign: i64) {
+        let amount = taken.amount.0.saturating_mul(sign);
+        let used = self.used.entry((taken.team.clone(), taken.day)).or_default();
+        used.0 = used.0.saturating_add(amount);
+        if !taken.closed {
+            let open = self.open.entry(taken.team.clone()).or_default();
+            open.0 = open.0.saturating_add(amount);
+        }
     }
 
     /// Handed to the system when this returns: a kill of the process does not lose it.
+    /// After a write that failed the next begins a line of its own: what it tears is not understood, by itself.
     fn write(&mut self, line: &str) -> io::Result<()> {
-        self.file.write_all(line.as_bytes())?;
+        if self.torn {
+            self.file.write_all(b"\n")?;
+            self.torn = false;
+        }
+        self.file.write_all(line.as_bytes()).inspect_err(|_| self.torn = true)?;
         self.lines += 1;
         Ok(())
     }

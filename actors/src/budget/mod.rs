@@ -5,6 +5,7 @@
 //! | `courier` | the way to the ledger: a queue of each thread, what waits goes together |
 //! | `reach` | whether the store can be asked: its breaker, and what is known of it |
 //! | `actor` | who does the chores |
+//! | `known` | what was last heard of each team's books, for the time when nobody can ask |
 //! | `leases` | what this replica holds open, renewed while somebody holds it |
 //! | `pauses` | who was told to come back later |
 //! | `reaper` | chores: renew, reap, look at the store, announce again after it changed its role |
@@ -19,6 +20,7 @@ mod allowance;
 mod courier;
 mod cursor;
 pub mod embedded;
+mod known;
 mod leases;
 mod pauses;
 mod reach;
@@ -50,6 +52,7 @@ pub use settlements::{Due, Settlements};
 use crate::supervision::{Mailbox, SendError, Vitals};
 use actor::{BudgetActor, Post, Stop};
 use courier::Courier;
+use known::Known;
 use leases::{Held, Leases};
 use pauses::Pauses;
 use reach::Reach;
@@ -106,6 +109,7 @@ pub struct Budget {
     leases: Leases,
     pauses: Pauses,
     outage: Outage,
+    known: Known,
     reach: Reach,
     clock: Arc<dyn Clock>,
 }
@@ -154,17 +158,19 @@ impl Budget {
     ) -> Budget {
         let (leases, reach) = (Leases::default(), Reach::new(clock.clone(), dice));
         let courier = Courier::new(ledger.clone(), neighbours.clone(), reach.clone());
+        let known = Known::default();
         let post = Post {
             ledger: ledger.clone(),
             neighbours,
             leases: leases.clone(),
             reach: reach.clone(),
+            known: matches!(outage, Outage::Allow(_)).then(|| known.clone()),
             clock: clock.clone(),
         };
         let mailbox =
             Mailbox::start("budget", QUEUE, control, clock.clone(), move || BudgetActor::new(post.clone()));
         let pauses = Pauses::default();
-        Budget { mailbox, ledger, courier, leases, pauses, outage, reach, clock }
+        Budget { mailbox, ledger, courier, leases, pauses, outage, known, reach, clock }
     }
 
     /// Rate limits and reservation together. The hold is renewed while it lives: it goes along with the
@@ -173,6 +179,9 @@ impl Budget {
         let op = Op::Admit(admit.clone());
         match self.ask(op).await {
             Ok(Answer::Admit(Admission::Granted(granted))) => {
+                if let Outage::Allow(_) = &self.outage {
+                    self.known.left(&admit.team, granted.remaining);
+                }
                 let held = Held::of(admit, granted.granted_at);
                 Ok(Admitted::Granted { granted, hold: self.leases.hold(held) })
             }
@@ -185,7 +194,8 @@ impl Budget {
             Err(BudgetError::Unavailable { retry_after }) => match &self.outage {
                 Outage::Deny(_) => Err(BudgetError::Unavailable { retry_after }),
                 Outage::Allow(allowance) => {
-                    allowance.take(admit.id, &admit.team, admit.bound, &admit.limits, self.clock.unix())?;
+                    let share = self.known.share(&admit.team, &admit.limits, &admit.key_rates);
+                    allowance.take(admit.id, &admit.team, admit.bound, share, self.clock.unix())?;
                     Ok(Admitted::Allowed { hold: Hold::unreserved(admit.id) })
                 }
             },
@@ -209,7 +219,8 @@ impl Budget {
     ) -> Result<Raised, BudgetError> {
         if hold.is_unreserved() {
             let Outage::Allow(allowance) = &self.outage else { return Ok(Raised::Void) };
-            return match allowance.take(hold.id(), team, total, &limits, self.clock.unix()) {
+            let share = self.known.share(team, &limits, &Rates::UNLIMITED);
+            return match allowance.take(hold.id(), team, total, share, self.clock.unix()) {
                 Ok(()) => Ok(Raised::Granted),
                 Err(error) => Err(error.into()),
             };
@@ -232,15 +243,24 @@ impl Budget {
 
     /// All in one piece; an answer each.
     pub async fn settle_all(&self, settles: Vec<Settle>) -> Vec<Result<Settled, BudgetError>> {
-        let asked: Vec<_> = settles.iter().map(|settle| (settle.id, settle.unreserved)).collect();
+        let unreserved = settles.iter().map(|one| one.unreserved.then(|| (one.id, one.team.clone())));
+        let unreserved: Vec<_> = unreserved.collect();
         let said = self.courier.ask_all(settles.into_iter().map(Op::Settle).collect()).await;
-        let each = asked.into_iter().zip(said);
-        each.map(|((id, unreserved), said)| self.settled(id, unreserved, said?)).collect()
+        unreserved.into_iter().zip(said).map(|(unreserved, said)| self.settled(unreserved, said?)).collect()
     }
 
-    fn settled(&self, id: ReservationId, unreserved: bool, said: Answer) -> Result<Settled, BudgetError> {
+    fn settled(
+        &self,
+        unreserved: Option<(ReservationId, TeamId)>,
+        said: Answer,
+    ) -> Result<Settled, BudgetError> {
         let Answer::Settle(settled) = said else { return Err(BudgetError::Void) };
-        if let (true, Outage::Allow(allowance) | Outage::Deny(Some(allowance))) = (unreserved, &self.outage) {
+        let allowance = match &self.outage {
+            Outage::Allow(allowance) | Outage::Deny(Some(allowance)) => Some(allowance),
+            Outage::Deny(None) => None,
+        };
+        if let (Some((id, team)), Some(allowance)) = (unreserved, allowance) {
+            self.known.charged(&team, settled.charged);
             allowance.close(id, settled.charged)?;
         }
         Ok(settled)
@@ -254,8 +274,13 @@ impl Budget {
         word: Option<Override>,
     ) -> Result<Status, BudgetError> {
         self.pauses.forget(&team);
-        match self.ask(Op::Override { team, limits, word }).await? {
-            Answer::Override(status) => Ok(*status),
+        match self.ask(Op::Override { team: team.clone(), limits, word }).await? {
+            Answer::Override(status) => {
+                if let Outage::Allow(_) = &self.outage {
+                    self.known.heard(&team, &status);
+                }
+                Ok(*status)
+            }
             _ => Err(BudgetError::Void),
         }
     }

@@ -54,7 +54,8 @@ impl Chores {
             post: post.clone(),
             well: self.well,
             renew: over(self.renewed, RENEW_EVERY),
-            reap: over(self.reaped, REAP_EVERY),
+            // At the first look too, where it has to be known what is left.
+            reap: over(self.reaped, REAP_EVERY) || (self.well.is_none() && post.known.is_some()),
         };
         self.looked = Some(now);
         self.renewed = if round.renew { now } else { self.renewed };
@@ -172,6 +173,7 @@ impl Round {
             Ok(teams) => {
                 for team in teams {
                     self.reap_team(&team).await;
+                    self.learn(&team).await;
                 }
             }
             Err(error) => log::warn!(error:%; "nothing can be reaped"),
@@ -195,6 +197,15 @@ impl Round {
         let ids = neighbours.interrupted(team, &reaped.interrupted).await;
         if !ids.is_empty() && self.ask_one(Op::Recorded { team: team.clone(), ids }).await.is_err() {
             log::debug!(team:%; "what is recorded will be handed out once more");
+        }
+    }
+
+    /// What is left to it, for when the store is away.
+    async fn learn(&self, team: &TeamId) {
+        let Some(known) = &self.post.known else { return };
+        let op = Op::Status { team: team.clone(), limits: self.post.neighbours.limits(team), key: None };
+        if let Ok(Answer::Status(status)) = self.ask_one(op).await {
+            known.heard(team, &status);
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use gateway_core::audit::Named;
 use gateway_core::ledger::{Found, Window, due};
 
+use super::super::known::Share;
 use super::*;
 use crate::audit::disk::RealDisk;
 use crate::audit::{self, Audit};
@@ -63,6 +64,69 @@ async fn while_the_store_is_away_a_tenth_of_the_day_may_be_served() {
     std::io::Write::write_all(&mut file, b"open 0198").unwrap();
     let (_, unclosed) = folder.open();
     assert_eq!(unclosed, [Unclosed { id: other.id(), team: team(), bound: NanoUsd(2) }]);
+}
+
+#[actix::test]
+async fn no_more_is_served_without_the_store_than_a_part_of_what_was_left() {
+    let folder = Folder::new();
+    let bench = Bench::new(Outage::Allow(folder.open().0));
+    let hold = bench.grant(1, 60).await;
+    let share = |of_day, of_rest| Some(Share { of_day: NanoUsd(of_day), of_rest: NanoUsd(of_rest) });
+    let heard = |budget: &Budget| budget.known.share(&team(), &limits(), &Rates::UNLIMITED);
+    assert_eq!(heard(&bench.budget), share(10, 10), "by the configuration, until the books were read");
+    bench.clock.pass(Duration::from_secs(5));
+    until(|| heard(&bench.budget) == share(10, 4)).await;
+    bench.set(DOWN);
+    let Ok(Admitted::Allowed { hold: served }) = bench.budget.admit(bench.admit(3, 4)).await else {
+        panic!("allowed")
+    };
+    let spent = bench.budget.admit(bench.admit(2, 1)).await.err();
+    assert_eq!(spent, Some(BudgetError::Allowance(AllowanceError::Spent { allowed: NanoUsd(4) })));
+    bench.set(UP);
+    bench.budget.settle(bench.settle(served.id(), 4, true)).await.unwrap();
+    bench.grant(5, 26).await;
+    assert_eq!(heard(&bench.budget), share(10, 1), "100 less 60, 4 and 26");
+    let word = Override { daily: Some(Limit::AtMost(NanoUsd::ZERO)), ..Override::default() };
+    bench.budget.set_override(team(), limits(), Some(word)).await.unwrap();
+    assert_eq!(heard(&bench.budget), None, "an administrator's word holds");
+    bench.set(DOWN);
+    assert!(bench.budget.admit(bench.admit(6, 0)).await.is_err());
+    drop(hold);
+}
+
+#[actix::test]
+async fn each_limit_of_the_configuration_bounds_what_is_served_of_an_unknown_team() {
+    let known = super::super::known::Known::default();
+    let (most, nothing) = (Limit::AtMost(NanoUsd(100)), Limit::AtMost(NanoUsd::ZERO));
+    let of = |daily, monthly, rates: Rates, key_rates: Rates| {
+        known.share(&team(), &Limits { daily, monthly, rates }, &key_rates).map(|share| share.of_rest)
+    };
+    let none = Rates::UNLIMITED;
+    let zero = Rates { requests_per_minute: Limit::AtMost(0), ..none };
+    assert_eq!(of(Limit::Unlimited, most, none, none), Some(NanoUsd(10)));
+    assert_eq!(of(most, Limit::Unlimited, none, none), Some(NanoUsd(10)));
+    assert_eq!(of(most, nothing, none, none), None);
+    assert_eq!(of(most, most, zero, none), None);
+    assert_eq!(of(most, most, none, zero), None);
+}
+
+#[test]
+fn a_line_that_was_torn_takes_no_other_with_it() {
+    let folder = Folder::new();
+    let (allowance, _) = folder.open();
+    let share = Some(Share { of_day: NanoUsd(10), of_rest: NanoUsd(10) });
+    let clock = TestClock::shared();
+    let ids = [1, 2].map(|n: u8| {
+        let random = [0, 0, 0, 0, 0, 0, 0, 0, 0, n];
+        let id =
+            uuid::Builder::from_unix_timestamp_millis(clock.unix().as_millis() as u64, &random).into_uuid();
+        ReservationId::new(id).unwrap()
+    });
+    allowance.take(ids[0], &team(), NanoUsd(1), share, clock.unix()).unwrap();
+    allowance.tear("open 0198");
+    allowance.take(ids[1], &team(), NanoUsd(2), share, clock.unix()).unwrap();
+    let (_, unclosed) = folder.open();
+    assert_eq!(unclosed.iter().map(|left| left.id).collect::<Vec<_>>(), ids);
 }
 
 /// The trail of one replica, and what goes on behind it.
