@@ -1,9 +1,10 @@
 //! Where Redis is, and the multiplexed connections to it: one of each thread that asks, since whoever drives a
-//! connection would have to be woken from another thread. A connection that failed is thrown away; the next question
-//! makes a new one. Nothing is sent twice from here.
+//! connection would have to be woken from another thread. Where one has failed all are thrown away; the next question
+//! of each makes a new one. Nothing is sent twice from here.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Shared, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
@@ -285,6 +286,8 @@ pub(crate) struct Connection {
     target: Target,
     /// As many as there are threads that have asked.
     threads: Shared<HashMap<ThreadId, Place>>,
+    /// Connections of an earlier era are used no more: what one thread found of its own holds for all.
+    era: AtomicU64,
 }
 
 /// A thread's connection, if it has one.
@@ -295,20 +298,18 @@ struct Current {
     link: Link,
     /// The master's address, behind Sentinels.
     node: String,
-    /// Tells this one from those before it.
-    number: Arc<()>,
+    era: u64,
 }
 
-/// A connection, and which one it is.
+/// A connection, and of which era.
 pub(crate) struct Borrowed {
     pub link: Link,
-    number: Arc<()>,
-    place: Place,
+    era: u64,
 }
 
 impl Connection {
     pub(crate) fn new(target: Target) -> Connection {
-        Connection { target, threads: Shared::default() }
+        Connection { target, threads: Shared::default(), era: AtomicU64::new(0) }
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -319,27 +320,31 @@ impl Connection {
     pub(crate) async fn borrow(&self) -> RedisResult<Borrowed> {
         let place = Arc::clone(self.threads().entry(thread::current().id()).or_default());
         let mut current = place.lock().await;
-        let Current { link, number, .. } = match current.as_ref() {
-            Some(found) => found.clone(),
-            None => {
+        let era = self.era.load(Ordering::Acquire);
+        let link = match current.as_ref() {
+            Some(found) if found.era == era => found.link.clone(),
+            _ => {
                 let (link, node) = self.target.connect().await?;
-                current.insert(Current { link, node, number: Arc::new(()) }).clone()
+                current.insert(Current { link, node, era }).link.clone()
             }
         };
-        drop(current);
-        Ok(Borrowed { link, number, place })
+        Ok(Borrowed { link, era })
     }
 
-    /// After an error: whether this connection is of no more use is decided here, and only it is dropped.
-    pub(crate) async fn judge(&self, borrowed: &Borrowed, error: &RedisError) {
+    /// After an error: whether this connection is of no more use is decided here, and with it those that other threads
+    /// made before. A server that was restarted fails one question, and not one of each thread.
+    pub(crate) fn judge(&self, borrowed: &Borrowed, error: &RedisError) {
         let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
             || error.kind() == ErrorKind::Server(ServerErrorKind::MasterDown);
         if demoted || error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {
-            let mut current = borrowed.place.lock().await;
-            if current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.number, &borrowed.number)) {
-                *current = None;
-            }
+            self.end(borrowed.era);
         }
+    }
+
+    /// Unless it is over.
+    fn end(&self, era: u64) {
+        // Lost against another thread that found the same: it is over.
+        self.era.compare_exchange(era, era.wrapping_add(1), Ordering::AcqRel, Ordering::Acquire).ok();
     }
 
     /// Behind Sentinels: lets go of a node that they no longer call the master.
@@ -350,9 +355,8 @@ impl Connection {
         let master = self.target.master().await?;
         let places: Vec<Place> = self.threads().values().cloned().collect();
         for place in places {
-            let mut current = place.lock().await;
-            if current.as_ref().is_some_and(|current| current.node != master) {
-                *current = None;
+            if let Some(current) = place.lock().await.as_ref().filter(|current| current.node != master) {
+                self.end(current.era);
             }
         }
         Ok(())

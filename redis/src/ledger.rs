@@ -95,7 +95,7 @@ impl RedisLedger {
             register.arg(keys::TEAMS).arg(names);
             let added = link.link.query::<i64>(&register).await;
             if let Err(error) = added {
-                self.connection.judge(&link, &error).await;
+                self.connection.judge(&link, &error);
                 return Err(self.error(&error, keys::TEAMS));
             }
             let now = self.clock.now();
@@ -160,7 +160,7 @@ impl RedisLedger {
     }
 
     async fn failed(&self, link: &Borrowed, op: &Op, error: &RedisError) -> LedgerError {
-        self.connection.judge(link, error).await;
+        self.connection.judge(link, error);
         self.error(error, &keys::prefix(op.team()))
     }
 
@@ -225,7 +225,7 @@ impl RedisLedger {
         match health::infos(&mut link.link).await {
             Ok(infos) => health::judge(&infos, self.wait_replicas),
             Err(error) => {
-                self.connection.judge(&link, &error).await;
+                self.connection.judge(&link, &error);
                 Err(lost(&error))
             }
         }
@@ -265,7 +265,7 @@ impl Ledger for RedisLedger {
                     Ok(teams)
                 }
                 Err(error) => {
-                    self.connection.judge(&link, &error).await;
+                    self.connection.judge(&link, &error);
                     Err(self.error(&error, keys::TEAMS))
                 }
             }

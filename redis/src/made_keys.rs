@@ -57,7 +57,7 @@ impl RedisKeys {
         match borrowed.link.query(command).await {
             Ok(answer) => Ok(answer),
             Err(error) => {
-                self.connection.judge(&borrowed, &error).await;
+                self.connection.judge(&borrowed, &error);
                 Err(failed(&error))
             }
         }
@@ -75,7 +75,7 @@ impl RedisKeys {
                 word.ok_or_else(|| corrupt("a script answered nothing that is understood".to_owned()))
             }
             Some(Err(error)) => {
-                self.connection.judge(&borrowed, &error).await;
+                self.connection.judge(&borrowed, &error);
                 Err(failed(&error))
             }
             None => Err(corrupt("a script gave no answer".to_owned())),

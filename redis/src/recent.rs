@@ -64,7 +64,7 @@ impl RecentLines {
         let mut borrowed = self.connection.borrow().await.map_err(failed)?;
         let added = borrowed.link.pipeline::<()>(&pipe).await;
         if let Err(error) = &added {
-            self.connection.judge(&borrowed, error).await;
+            self.connection.judge(&borrowed, error);
         }
         added.map_err(failed)
     }
@@ -82,7 +82,7 @@ impl RecentLines {
         match found {
             Ok(found) => found.into_iter().map(entry).collect(),
             Err(error) => {
-                self.connection.judge(&borrowed, &error).await;
+                self.connection.judge(&borrowed, &error);
                 Err(failed(error))
             }
         }

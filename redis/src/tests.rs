@@ -264,6 +264,36 @@ fn a_server_that_is_gone_and_back_is_noticed() {
     });
 }
 
+/// Each thread has its own connection; that all are broken is found out once.
+#[test]
+fn one_thread_learns_from_another_that_the_server_was_restarted() {
+    let server = Server::start(&[]);
+    let ledger = server.ledger();
+    ledger.set_time(NOW);
+    let meet = std::sync::Barrier::new(2);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let runtime = runtime();
+            assert!(is_granted(&runtime.block_on(one(&ledger.ledger, admit(1, 1)))));
+            meet.wait();
+            meet.wait();
+            runtime.block_on(one(&ledger.ledger, admit(2, 1)))
+        });
+        let runtime = runtime();
+        assert!(is_granted(&runtime.block_on(one(&ledger.ledger, admit(3, 1)))));
+        meet.wait();
+        let port = server.port;
+        drop(server);
+        let _server = Server::start_on(port, &[]);
+        let found = runtime.block_on(one(&ledger.ledger, admit(4, 1)));
+        assert!(matches!(found, Err(LedgerError::Unavailable { .. })), "{found:?}");
+        meet.wait();
+        let answer = other.join().unwrap();
+        assert!(is_granted(&answer), "{answer:?}");
+    });
+}
+
 /// A server that hangs is told within the deadline.
 #[test]
 fn a_server_that_hangs_is_late() {
