@@ -94,6 +94,7 @@ impl Words {
             }),
             "refused" => Admission::Refused(self.refused()?),
             "limited" => Admission::RateLimited(self.limited()?),
+            "tighten" => Admission::Tighten,
             "void" => Admission::Void,
             _ => return Err(Garbled("an admission of another kind")),
         })

@@ -43,6 +43,10 @@ fn reserve(admit: &Admit) -> Vec<String> {
     words.extend(rates(&admit.limits.rates));
     words.extend(rates(&admit.key_rates));
     words.push(route(&admit.route));
+    words.extend(match admit.least {
+        Some(least) => [money(least.bound), least.tokens.to_string()],
+        None => [String::new(), String::new()],
+    });
     words.extend(tags(&admit.tags));
     words
 }

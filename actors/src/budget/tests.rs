@@ -168,6 +168,7 @@ impl Bench {
             key: KeyId::new("k"),
             bound: NanoUsd(bound),
             tokens: 0,
+            least: None,
             limits: limits(),
             key_rates: Rates::UNLIMITED,
             route: Route { provider: UpstreamName::new("openai").unwrap(), model: ModelName::new("m") },
