@@ -35,7 +35,10 @@ pub(super) async fn admit(
 ) -> Result<(), Failure> {
     let least = calling.least(0);
     if let Leave::Tighten = ask(gateway, exchange, calling, least.as_ref()).await? {
+        let by_bytes = calling.bound(0).input;
         calling.tighten(0).await;
+        let (id, counted) = (exchange.id.as_str(), calling.bound(0).input);
+        log::debug!(request_id = id, by_bytes, counted; "a prompt's tokens were counted, as far as time allowed");
         // Whatever came of it: this is the refusal that is counted.
         if let Leave::Tighten = ask(gateway, exchange, calling, None).await? {
             return Err(unavailable(exchange, &BudgetError::Void));

@@ -10,7 +10,7 @@ use gateway_inspection::tokens::Count;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Bytes that are counted at a stretch, 3 ms of prose: a search that waits for a thread comes first then.
+/// Bytes that are counted at a stretch, 1 ms of prose, 8 at worst: a search that waits for a thread comes first then.
 const SLICE: usize = 64 << 10;
 /// How long one request's texts are counted: megabytes of prose.
 const LONGEST: Duration = Duration::from_millis(500);

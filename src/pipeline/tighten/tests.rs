@@ -77,7 +77,7 @@ fn recorded(folder: &Path) -> Vec<Recorded> {
             let data = events.flat_map(str::lines).filter_map(|line| line.strip_prefix("data: "));
             let answers = data.filter_map(|data| serde_json::from_str::<Value>(data).ok());
             let answers = answers.chain([case["response"]["body"].clone()]);
-            let told = answers.filter_map(|answer| answer["usage"]["prompt_tokens"].as_u64()).last();
+            let told = answers.filter_map(|answer| answer["usage"]["prompt_tokens"].as_u64()).next_back();
             let Some(prompt_tokens) = told else { continue };
             let model = request["model"].as_str().or(case["model"].as_str()).unwrap().to_owned();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
