@@ -198,10 +198,6 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
     fn retire(&self) {
         self.inner.retired.store(true, Ordering::Release);
     }
-
-    pub fn is_retired(&self) -> bool {
-        self.inner.retired.load(Ordering::Acquire)
-    }
 }
 
 impl<A: Actor<Context = Context<A>>> Inner<A> {

@@ -16,7 +16,7 @@ local function refuse(answer)
   local tags, moves = {}, { route .. '|refused', '1' }
   for i = 18, #ARGV do tags[#tags + 1] = ARGV[i] end
   write_counts(read_counts(made, moves, tags, moves))
-  return answer
+  return lines(answer)
 end
 
 -- What stands in the way of so much, or nothing; then the buckets' new levels stand in `rates`.
@@ -42,16 +42,16 @@ end
 
 local granted, list
 if e then
-  if e.state ~= 'open' then return { 'void' } end
+  if e.state ~= 'open' then return 'void' end
   granted = e.granted
   list = windows(granted)
 else
-  if is_void(made) then return { 'void' } end
+  if is_void(made) then return 'void' end
   granted = now
   list = windows(now)
   local refused = refusal(list, bound, tokens)
   if refused then
-    if ARGV[16] ~= '' and not refusal(list, tonumber(ARGV[16]), tonumber(ARGV[17])) then return { 'tighten' } end
+    if ARGV[16] ~= '' and not refusal(list, tonumber(ARGV[16]), tonumber(ARGV[17])) then return 'tighten' end
     return refuse(refused)
   end
   lease({ id = id, state = 'open', amount = bound, tokens = tokens, granted = now, key = key, route = route })
@@ -69,4 +69,4 @@ for _, a in ipairs(list) do
 end
 local r = tighter(team.requests, rates[1].requests, own.requests, rates[2].requests)
 local t = tighter(team.tokens, rates[1].tokens, own.tokens, rates[2].tokens)
-return { 'granted', granted, left == '' and '' or left, r[1], r[2], r[3], t[1], t[2], t[3] }
+return lines({ 'granted', granted, left, r[1], r[2], r[3], t[1], t[2], t[3] })

@@ -4,10 +4,10 @@
 local id, made, cost, tokens = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local unreserved = ARGV[6] == '1'
 local e, w = entry(id), word()
-if e and e.state == 'closed' then return { 'closed', '', e.amount } end
+if e and e.state == 'closed' then return lines({ 'closed', '', e.amount }) end
 if not e then
   local late = unreserved and made <= now + LIFE and now < settled_until(made, made)
-  if is_void(made) and not late then return { 'void', '', '0' } end
+  if is_void(made) and not late then return lines({ 'void', '', '0' }) end
 end
 local daily, monthly = limit(w[1] or ARGV[7]), limit(w[2] or ARGV[8])
 local list = windows(e and e.granted or made)
@@ -42,4 +42,4 @@ if unreserved then keep = max(keep, settled_until(made, made)) end
 put_entry({ id = id, state = 'closed', amount = cost, tokens = 0, granted = 0, till = keep, key = '', route = '' }, true)
 local out = { found, amount, cost }
 crossed(out, list, daily, monthly)
-return out
+return lines(out)

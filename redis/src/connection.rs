@@ -1,18 +1,21 @@
-//! Where Redis is, and the one multiplexed connection to it that all questions share. A connection that
-//! failed is thrown away; the next question makes a new one. Nothing is sent twice from here.
+//! Where Redis is, and the multiplexed connections to it: one of each thread that asks, since whoever drives a
+//! connection would have to be woken from another thread. A connection that failed is thrown away; the next question
+//! makes a new one. Nothing is sent twice from here.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Shared, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis::aio::MultiplexedConnection;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError,
-    RedisResult, Script, ServerErrorKind, TlsMode,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo,
+    Pipeline, RedisError, RedisResult, Script, ServerErrorKind, TlsMode, ToRedisArgs, Value,
 };
 use tokio::sync::Mutex;
 
@@ -93,6 +96,11 @@ impl Target {
         matches!(self.0, Kind::Cluster { .. })
     }
 
+    /// By Sentinels.
+    fn is_watched(&self) -> bool {
+        matches!(self.0, Kind::Sentinel { .. })
+    }
+
     async fn connect(&self) -> RedisResult<(Link, String)> {
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(RESPONSE))
@@ -131,15 +139,10 @@ impl Target {
         builder.build()
     }
 
-    /// The master's address that the Sentinels name now; empty where there are none.
+    /// The master's address that the Sentinels name now.
     async fn master(&self) -> RedisResult<String> {
-        match &self.0 {
-            Kind::Sentinel { .. } => {
-                let client = self.sentinel()?.async_get_client().await?;
-                Ok(client.get_connection_info().addr().to_string())
-            }
-            _ => Ok(String::new()),
-        }
+        let client = self.sentinel()?.async_get_client().await?;
+        Ok(client.get_connection_info().addr().to_string())
     }
 }
 
@@ -185,32 +188,34 @@ fn cluster(nodes: &[String], login: &Login, tls: bool) -> RedisResult<ClusterCli
     builder.build()
 }
 
-/// One script with the team's prefix and its words.
+/// One script with its key and its words, as it is sent.
 pub(crate) struct Call<'s> {
-    pub script: &'s Script,
-    pub prefix: String,
-    pub words: Vec<String>,
+    script: &'s Script,
+    command: Cmd,
 }
 
-impl Call<'_> {
-    /// By itself; loads the script where it is not known.
-    async fn alone(&self, mut link: impl redis::aio::ConnectionLike) -> RedisResult<Vec<String>> {
-        let mut call = self.script.prepare_invoke();
-        call.key(&self.prefix).arg(&self.words);
-        call.invoke_async(&mut link).await
+impl<'s> Call<'s> {
+    pub(crate) fn of(script: &'s Script, key: &str) -> Call<'s> {
+        // Room for most: a script's hash is 40 bytes, a settle has some thirty words.
+        let mut command = Cmd::with_capacity(36, 640);
+        command.arg("EVALSHA").arg(script.get_hash()).arg(1).arg(key);
+        Call { script, command }
+    }
+
+    pub(crate) fn word(&mut self, word: impl ToRedisArgs) -> &mut Self {
+        self.command.arg(word);
+        self
     }
 }
 
-async fn pipeline(link: &mut MultiplexedConnection, calls: &[Call<'_>]) -> Vec<RedisResult<Vec<String>>> {
-    let mut pipe = redis::pipe();
-    pipe.ignore_errors();
-    for call in calls {
-        pipe.cmd("EVALSHA").arg(call.script.get_hash()).arg(1).arg(&call.prefix).arg(&call.words);
-    }
-    match pipe.query_async::<Vec<RedisResult<Vec<String>>>>(link).await {
-        Ok(answers) => answers,
-        Err(error) => calls.iter().map(|_| Err(error.clone())).collect(),
-    }
+/// The call had done nothing: it is made again, once its script is known.
+async fn again(
+    script: &Script,
+    command: &Cmd,
+    link: &mut (impl ConnectionLike + Send),
+) -> RedisResult<Value> {
+    script.load_async(link).await?;
+    command.query_async(link).await
 }
 
 fn is_forgotten(error: &RedisError) -> bool {
@@ -226,18 +231,33 @@ pub(crate) enum Link {
 
 impl Link {
     /// All calls in one piece, one answer each. On one server they are one write and keep their order; in
-    /// a Cluster each goes to its own node. A script that Redis has forgotten is loaded and called again:
-    /// that call had done nothing.
-    pub(crate) async fn run(&mut self, calls: &[Call<'_>]) -> Vec<RedisResult<Vec<String>>> {
+    /// a Cluster each goes to its own node.
+    pub(crate) async fn run(&mut self, calls: Vec<Call<'_>>) -> Vec<RedisResult<Value>> {
+        let mut pipe = Pipeline::with_capacity(calls.len());
+        pipe.ignore_errors();
+        let mut scripts = Vec::with_capacity(calls.len());
+        for call in calls {
+            scripts.push(call.script);
+            pipe.add_command(call.command);
+        }
         let mut answers = match self {
-            Link::One(link) => pipeline(link, calls).await,
-            Link::Cluster(link) => join_all(calls.iter().map(|call| call.alone(link.clone()))).await,
+            Link::One(link) => match pipe.query_async::<Vec<RedisResult<Value>>>(link).await {
+                Ok(answers) => answers,
+                Err(error) => scripts.iter().map(|_| Err(error.clone())).collect(),
+            },
+            Link::Cluster(link) => {
+                let alone = |command: &Cmd| {
+                    let (command, mut link) = (command.clone(), link.clone());
+                    async move { command.query_async(&mut link).await }
+                };
+                join_all(pipe.cmd_iter().map(alone)).await
+            }
         };
-        for (call, answer) in calls.iter().zip(&mut answers) {
+        for ((script, command), answer) in scripts.into_iter().zip(pipe.cmd_iter()).zip(&mut answers) {
             if answer.as_ref().is_err_and(is_forgotten) {
                 *answer = match self {
-                    Link::One(link) => call.alone(link.clone()).await,
-                    Link::Cluster(link) => call.alone(link.clone()).await,
+                    Link::One(link) => again(script, command, link).await,
+                    Link::Cluster(link) => again(script, command, link).await,
                 };
             }
         }
@@ -260,11 +280,15 @@ impl Link {
     }
 }
 
-/// The connection that is in use, if there is one.
+/// The connections that are in use.
 pub(crate) struct Connection {
     target: Target,
-    current: Mutex<Option<Current>>,
+    /// As many as there are threads that have asked.
+    threads: Shared<HashMap<ThreadId, Place>>,
 }
+
+/// A thread's connection, if it has one.
+type Place = Arc<Mutex<Option<Current>>>;
 
 #[derive(Clone)]
 struct Current {
@@ -279,28 +303,31 @@ struct Current {
 pub(crate) struct Borrowed {
     pub link: Link,
     number: Arc<()>,
+    place: Place,
 }
 
 impl Connection {
     pub(crate) fn new(target: Target) -> Connection {
-        Connection { target, current: Mutex::new(None) }
+        Connection { target, threads: Shared::default() }
     }
 
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The one in use, or a new one. Who comes while it is being made waits for it.
+    /// This thread's, or a new one. Who comes while it is being made waits for it.
     pub(crate) async fn borrow(&self) -> RedisResult<Borrowed> {
-        let mut current = self.current.lock().await;
-        let found = match current.as_ref() {
+        let place = Arc::clone(self.threads().entry(thread::current().id()).or_default());
+        let mut current = place.lock().await;
+        let Current { link, number, .. } = match current.as_ref() {
             Some(found) => found.clone(),
             None => {
                 let (link, node) = self.target.connect().await?;
                 current.insert(Current { link, node, number: Arc::new(()) }).clone()
             }
         };
-        Ok(Borrowed { link: found.link, number: found.number })
+        drop(current);
+        Ok(Borrowed { link, number, place })
     }
 
     /// After an error: whether this connection is of no more use is decided here, and only it is dropped.
@@ -308,7 +335,7 @@ impl Connection {
         let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
             || error.kind() == ErrorKind::Server(ServerErrorKind::MasterDown);
         if demoted || error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {
-            let mut current = self.current.lock().await;
+            let mut current = borrowed.place.lock().await;
             if current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.number, &borrowed.number)) {
                 *current = None;
             }
@@ -317,12 +344,23 @@ impl Connection {
 
     /// Behind Sentinels: lets go of a node that they no longer call the master.
     pub(crate) async fn follow_master(&self) -> RedisResult<()> {
+        if !self.target.is_watched() {
+            return Ok(());
+        }
         let master = self.target.master().await?;
-        let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|current| current.node != master) {
-            *current = None;
+        let places: Vec<Place> = self.threads().values().cloned().collect();
+        for place in places {
+            let mut current = place.lock().await;
+            if current.as_ref().is_some_and(|current| current.node != master) {
+                *current = None;
+            }
         }
         Ok(())
+    }
+
+    /// A map is whole whoever panicked beside it.
+    fn threads(&self) -> std::sync::MutexGuard<'_, HashMap<ThreadId, Place>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

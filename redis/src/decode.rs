@@ -1,5 +1,6 @@
 //! A script's words as an answer. A word out of place is an error that says so, never a guess.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use gateway_core::ledger::{
     ReservationId, Route, Scope, Settled, Status, StoreTime, Tally, UsageRow, Window,
 };
 use gateway_core::money::NanoUsd;
+use redis::Value;
 
 /// What was no answer of ours.
 #[derive(Debug)]
@@ -18,10 +20,10 @@ pub(crate) struct Garbled(pub &'static str);
 type Read<T> = Result<T, Garbled>;
 
 /// The words of one answer, taken from the front.
-struct Words(std::vec::IntoIter<String>);
+struct Words<'v>(std::vec::IntoIter<Cow<'v, str>>);
 
-pub(crate) fn decode(op: &Op, words: Vec<String>) -> Read<Answer> {
-    let mut words = Words(words.into_iter());
+pub(crate) fn decode(op: &Op, answer: &Value) -> Read<Answer> {
+    let mut words = Words::of(answer)?;
     Ok(match op {
         Op::Admit(_) => Answer::Admit(words.admission()?),
         Op::Raise(_) => Answer::Raise(words.raised()?),
@@ -45,12 +47,31 @@ pub(crate) fn decode(op: &Op, words: Vec<String>) -> Read<Answer> {
     })
 }
 
-impl Words {
+impl<'v> Words<'v> {
+    /// One text with a line for each word, or a list of them. Numbers may stand in a list as they are.
+    fn of(answer: &'v Value) -> Read<Words<'v>> {
+        let text = |bytes: &'v [u8]| std::str::from_utf8(bytes).map_err(|_| Garbled("it is no text"));
+        let words: Vec<Cow<'v, str>> = match answer {
+            Value::BulkString(lines) => text(lines)?.split('\n').map(Cow::Borrowed).collect(),
+            Value::Array(words) => {
+                let word = |word: &'v Value| match word {
+                    Value::BulkString(word) => text(word).map(Cow::Borrowed),
+                    Value::Int(number) => Ok(Cow::Owned(number.to_string())),
+                    _ => Err(Garbled("a word is none")),
+                };
+                words.iter().map(word).collect::<Read<_>>()?
+            }
+            Value::Nil => Vec::new(),
+            _ => return Err(Garbled("it is no list of words")),
+        };
+        Ok(Words(words.into_iter()))
+    }
+
     fn more(&self) -> bool {
         !self.0.as_slice().is_empty()
     }
 
-    fn word(&mut self) -> Read<String> {
+    fn word(&mut self) -> Read<Cow<'v, str>> {
         self.0.next().ok_or(Garbled("it ends early"))
     }
 
@@ -77,7 +98,7 @@ impl Words {
     }
 
     fn window(&mut self) -> Read<Window> {
-        match self.word()?.as_str() {
+        match self.word()?.as_ref() {
             "day" => Ok(Window::Day(Day(self.number()?))),
             "month" => Ok(Window::Month(Month(self.number()?))),
             _ => Err(Garbled("a window is neither day nor month")),
@@ -85,7 +106,7 @@ impl Words {
     }
 
     fn admission(&mut self) -> Read<Admission> {
-        Ok(match self.word()?.as_str() {
+        Ok(match self.word()?.as_ref() {
             "granted" => Admission::Granted(Granted {
                 granted_at: self.time()?,
                 remaining: self.maybe()?.map_or(Limit::Unlimited, |left| Limit::AtMost(NanoUsd(left))),
@@ -112,12 +133,12 @@ impl Words {
     }
 
     fn limited(&mut self) -> Read<RateLimited> {
-        let scope = match self.word()?.as_str() {
+        let scope = match self.word()?.as_ref() {
             "team" => Scope::Team,
             "key" => Scope::Key,
             _ => return Err(Garbled("a limit of neither team nor key")),
         };
-        let which = match self.word()?.as_str() {
+        let which = match self.word()?.as_ref() {
             "requests" => RateLimit::RequestsPerMinute,
             "tokens" => RateLimit::TokensPerMinute,
             "parallel" => RateLimit::MaxParallel,
@@ -138,7 +159,7 @@ impl Words {
     }
 
     fn raised(&mut self) -> Read<Raised> {
-        Ok(match self.word()?.as_str() {
+        Ok(match self.word()?.as_ref() {
             "granted" => Raised::Granted,
             "refused" => Raised::Refused(self.refused()?),
             "void" => Raised::Void,
@@ -147,7 +168,7 @@ impl Words {
     }
 
     fn lease(&mut self) -> Read<Lease> {
-        match self.word()?.as_str() {
+        match self.word()?.as_ref() {
             "open" => Ok(Lease::Open),
             "gone" => Ok(Lease::Gone),
             _ => Err(Garbled("a lease of another kind")),
@@ -156,7 +177,7 @@ impl Words {
 
     fn settled(&mut self) -> Read<Settled> {
         let (found, amount) = (self.word()?, self.maybe()?.map(NanoUsd));
-        let found = match (found.as_str(), amount) {
+        let found = match (found.as_ref(), amount) {
             ("open", Some(hold)) => Found::Open { hold },
             ("reaped", Some(charge)) => Found::Reaped { charge },
             ("closed", None) => Found::Closed,

@@ -1,145 +1,187 @@
 //! A question as a script's words. Numbers are decimal digits, a limit that is not there is −1, a word
 //! that is not there is empty.
 
-use gateway_core::ids::TagName;
 use gateway_core::ledger::{
     Admit, Announce, Limit, Limits, Op, Override, Raise, Rates, Reap, ReservationId, Route, Settle, Tag,
 };
 use gateway_core::money::NanoUsd;
-use redis::Script;
 
+use crate::connection::Call;
+use crate::keys;
 use crate::scripts::Scripts;
 
-/// The script and its words after the clock's.
-pub(crate) fn encode<'s>(op: &Op, scripts: &'s Scripts) -> (&'s Script, Vec<String>) {
+/// The call that asks `op`; `time` is empty, or a test's own clock.
+pub(crate) fn encode<'s>(op: &Op, time: &str, scripts: &'s Scripts) -> Call<'s> {
+    let script = match op {
+        Op::Admit(_) => &scripts.reserve,
+        Op::Raise(_) => &scripts.raise,
+        Op::Renew { .. } => &scripts.renew,
+        Op::Announce(_) => &scripts.announce,
+        Op::Settle(_) => &scripts.settle,
+        Op::Reap(_) => &scripts.reap,
+        Op::Recorded { .. } => &scripts.recorded,
+        Op::Override { .. } => &scripts.word,
+        Op::Status { .. } => &scripts.status,
+        Op::Usage { .. } => &scripts.usage,
+    };
+    let mut words = Words(Call::of(script, &keys::prefix(op.team())));
+    words.text(time);
     match op {
-        Op::Admit(admit) => (&scripts.reserve, reserve(admit)),
-        Op::Raise(raise) => (&scripts.raise, self::raise(raise)),
-        Op::Renew { ids, .. } => (&scripts.renew, ids.iter().copied().map(id).collect()),
-        Op::Announce(announce) => (&scripts.announce, self::announce(announce)),
-        Op::Settle(settle) => (&scripts.settle, self::settle(settle)),
-        Op::Reap(Reap { limits, .. }) => (&scripts.reap, windows(limits).to_vec()),
-        Op::Recorded { ids, .. } => (&scripts.recorded, ids.iter().copied().map(id).collect()),
-        Op::Override { limits, word, .. } => (&scripts.word, self::word(limits, word.as_ref())),
-        Op::Status { key, .. } => {
-            (&scripts.status, vec![key.as_ref().map_or(String::new(), |(key, _)| key.to_string())])
-        }
+        Op::Admit(admit) => words.reserve(admit),
+        Op::Raise(raise) => words.raise(raise),
+        Op::Renew { ids, .. } | Op::Recorded { ids, .. } => ids.iter().for_each(|id| words.id(*id)),
+        Op::Announce(announce) => words.announce(announce),
+        Op::Settle(settle) => words.settle(settle),
+        Op::Reap(Reap { limits, .. }) => words.windows(limits),
+        Op::Override { limits, word, .. } => words.word(limits, word.as_ref()),
+        Op::Status { key, .. } => words.text(key.as_ref().map_or("", |(key, _)| key.as_str())),
         Op::Usage { from, to, tag, .. } => {
-            let tag = tag.as_ref().map_or(String::new(), TagName::to_string);
-            (&scripts.usage, vec![from.0.to_string(), to.0.to_string(), tag])
+            words.count(from.0);
+            words.count(to.0);
+            words.text(tag.as_ref().map_or("", |tag| tag.as_str()));
         }
     }
+    words.0
 }
 
-fn reserve(admit: &Admit) -> Vec<String> {
-    let mut words = vec![
-        id(admit.id),
-        made(admit.id),
-        admit.key.to_string(),
-        money(admit.bound),
-        admit.tokens.to_string(),
-    ];
-    words.extend(windows(&admit.limits));
-    words.extend(rates(&admit.limits.rates));
-    words.extend(rates(&admit.key_rates));
-    words.push(route(&admit.route));
-    words.extend(match admit.least {
-        Some(least) => [money(least.bound), least.tokens.to_string()],
-        None => [String::new(), String::new()],
-    });
-    words.extend(tags(&admit.tags));
-    words
-}
+/// A call whose words are being written.
+struct Words<'s>(Call<'s>);
 
-fn raise(raise: &Raise) -> Vec<String> {
-    let mut words = vec![id(raise.id), money(raise.total)];
-    words.extend(windows(&raise.limits));
-    words
-}
-
-fn announce(announce: &Announce) -> Vec<String> {
-    vec![
-        id(announce.id),
-        made(announce.id),
-        announce.key.to_string(),
-        money(announce.total),
-        announce.tokens.to_string(),
-        announce.granted_at.0.to_string(),
-        route(&announce.route),
-    ]
-}
-
-fn settle(settle: &Settle) -> Vec<String> {
-    let unreserved = if settle.unreserved { "1" } else { "" };
-    let mut words = vec![
-        id(settle.id),
-        made(settle.id),
-        money(settle.cost),
-        settle.tokens.to_string(),
-        unreserved.to_owned(),
-    ];
-    words.extend(windows(&settle.limits));
-    words.push(limit(settle.limits.rates.tokens_per_minute, |most| most.to_string()));
-    words.push(limit(settle.key_rates.tokens_per_minute, |most| most.to_string()));
-    words.push(settle.tags.len().to_string());
-    words.extend(tags(&settle.tags));
-    for (route, tally) in &settle.usage {
-        words.extend(tally.iter().flat_map(|(counter, count)| [route.field(counter), count.to_string()]));
+impl Words<'_> {
+    fn text(&mut self, text: &str) {
+        self.0.word(text);
     }
-    words
-}
 
-fn word(limits: &Limits, word: Option<&Override>) -> Vec<String> {
-    let mut words = windows(limits).to_vec();
-    words.push(if word.is_some() { "1" } else { "" }.to_owned());
-    if let Some(word) = word {
-        let of_money = |field: Option<_>| field.map_or(String::new(), |most| limit(most, money));
-        let of_count =
-            |field: Option<_>| field.map_or(String::new(), |most| limit(most, |most: u64| most.to_string()));
-        words.extend([
-            of_money(word.daily),
-            of_money(word.monthly),
-            of_count(word.requests_per_minute),
-            of_count(word.tokens_per_minute),
-            of_count(word.max_parallel),
-        ]);
+    fn count(&mut self, count: impl Into<u64>) {
+        self.0.word(count.into());
     }
-    words
-}
 
-fn id(id: ReservationId) -> String {
-    id.uuid().hyphenated().to_string()
-}
-
-fn made(id: ReservationId) -> String {
-    id.made_at().0.to_string()
-}
-
-fn money(amount: NanoUsd) -> String {
-    amount.0.to_string()
-}
-
-/// `provider/model`, as [`Route::field`] begins.
-fn route(route: &Route) -> String {
-    format!("{}/{}", route.provider, route.model)
-}
-
-fn tags(tags: &[Tag]) -> impl Iterator<Item = String> {
-    tags.iter().flat_map(|tag| [tag.name.to_string(), tag.value.to_string()])
-}
-
-fn limit<T>(limit: Limit<T>, number: impl FnOnce(T) -> String) -> String {
-    match limit {
-        Limit::Unlimited => "-1".to_owned(),
-        Limit::AtMost(most) => number(most),
+    fn money(&mut self, amount: NanoUsd) {
+        self.0.word(amount.0);
     }
-}
 
-fn windows(limits: &Limits) -> [String; 2] {
-    [limit(limits.daily, money), limit(limits.monthly, money)]
-}
+    fn id(&mut self, id: ReservationId) {
+        let mut text = uuid::Uuid::encode_buffer();
+        self.0.word(&*id.uuid().hyphenated().encode_lower(&mut text));
+    }
 
-fn rates(rates: &Rates) -> [String; 3] {
-    let count = |most| limit(most, |most: u64| most.to_string());
-    [count(rates.requests_per_minute), count(rates.tokens_per_minute), count(rates.max_parallel)]
+    fn id_and_time(&mut self, id: ReservationId) {
+        self.id(id);
+        self.count(id.made_at().0);
+    }
+
+    /// `provider/model`, as [`Route::field`] begins.
+    fn route(&mut self, route: &Route) {
+        self.text(&format!("{}/{}", route.provider, route.model));
+    }
+
+    fn tags(&mut self, tags: &[Tag]) {
+        for tag in tags {
+            self.text(tag.name.as_str());
+            self.text(tag.value.as_str());
+        }
+    }
+
+    fn most(&mut self, limit: Limit<u64>) {
+        match limit {
+            Limit::Unlimited => self.text("-1"),
+            Limit::AtMost(most) => self.count(most),
+        }
+    }
+
+    fn most_money(&mut self, limit: Limit<NanoUsd>) {
+        match limit {
+            Limit::Unlimited => self.text("-1"),
+            Limit::AtMost(most) => self.money(most),
+        }
+    }
+
+    fn windows(&mut self, limits: &Limits) {
+        self.most_money(limits.daily);
+        self.most_money(limits.monthly);
+    }
+
+    fn rates(&mut self, rates: &Rates) {
+        self.most(rates.requests_per_minute);
+        self.most(rates.tokens_per_minute);
+        self.most(rates.max_parallel);
+    }
+
+    fn reserve(&mut self, admit: &Admit) {
+        self.id_and_time(admit.id);
+        self.text(admit.key.as_str());
+        self.money(admit.bound);
+        self.count(admit.tokens);
+        self.windows(&admit.limits);
+        self.rates(&admit.limits.rates);
+        self.rates(&admit.key_rates);
+        self.route(&admit.route);
+        match admit.least {
+            Some(least) => {
+                self.money(least.bound);
+                self.count(least.tokens);
+            }
+            None => {
+                self.text("");
+                self.text("");
+            }
+        }
+        self.tags(&admit.tags);
+    }
+
+    fn raise(&mut self, raise: &Raise) {
+        self.id(raise.id);
+        self.money(raise.total);
+        self.windows(&raise.limits);
+    }
+
+    fn announce(&mut self, announce: &Announce) {
+        self.id_and_time(announce.id);
+        self.text(announce.key.as_str());
+        self.money(announce.total);
+        self.count(announce.tokens);
+        self.count(announce.granted_at.0);
+        self.route(&announce.route);
+    }
+
+    fn settle(&mut self, settle: &Settle) {
+        self.id_and_time(settle.id);
+        self.money(settle.cost);
+        self.count(settle.tokens);
+        self.text(if settle.unreserved { "1" } else { "" });
+        self.windows(&settle.limits);
+        self.most(settle.limits.rates.tokens_per_minute);
+        self.most(settle.key_rates.tokens_per_minute);
+        self.0.word(settle.tags.len());
+        self.tags(&settle.tags);
+        for (route, tally) in &settle.usage {
+            // As [`Route::field`] is, whose beginning is the same for all.
+            let mut field = format!("{}/{}|", route.provider, route.model);
+            let counter_at = field.len();
+            for (counter, count) in tally.iter() {
+                field.truncate(counter_at);
+                field.push_str(&counter.name());
+                self.text(&field);
+                self.0.word(count);
+            }
+        }
+    }
+
+    fn word(&mut self, limits: &Limits, word: Option<&Override>) {
+        self.windows(limits);
+        self.text(if word.is_some() { "1" } else { "" });
+        let Some(word) = word else { return };
+        for most in [word.daily, word.monthly] {
+            match most {
+                None => self.text(""),
+                Some(most) => self.most_money(most),
+            }
+        }
+        for most in [word.requests_per_minute, word.tokens_per_minute, word.max_parallel] {
+            match most {
+                None => self.text(""),
+                Some(most) => self.most(most),
+            }
+        }
+    }
 }

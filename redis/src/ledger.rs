@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gateway_core::clock::Clock;
 use gateway_core::ids::TeamId;
 use gateway_core::ledger::{Admission, Answer, Health, Ledger, LedgerError, Op, Pending};
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 
 use crate::connection::{Borrowed, Call, Connection, Link, Target};
 use crate::decode::decode;
@@ -43,6 +43,7 @@ pub struct RedisLedger {
 pub type Time = Box<dyn Fn() -> String + Send + Sync>;
 
 type Answered = Result<Answer, LedgerError>;
+type Checked = Result<Op, LedgerError>;
 
 impl RedisLedger {
     /// Connects with the first question: a gateway starts while Redis is away.
@@ -72,7 +73,8 @@ impl RedisLedger {
             Ok(link) => link,
             Err(error) => return vec![Err(error); ops.len()],
         };
-        let mut answers = self.run(&link, ops.iter().map(|op| op.clone().checked()).collect()).await;
+        let ops: Vec<_> = ops.into_iter().map(Op::checked).collect();
+        let mut answers = self.run(&link, &ops).await;
         if self.wait_replicas > 0 {
             self.replicate(&link, &ops, &mut answers).await;
         }
@@ -113,16 +115,16 @@ impl RedisLedger {
     }
 
     /// Those that are well formed go together; the answers are in the questions' order.
-    async fn run(&self, link: &Borrowed, ops: Vec<Result<Op, LedgerError>>) -> Vec<Answered> {
+    async fn run(&self, link: &Borrowed, ops: &[Checked]) -> Vec<Answered> {
         let calls: Vec<Call<'_>> = ops.iter().flatten().map(|op| self.call(op)).collect();
-        let mut answers = link.link.clone().run(&calls).await.into_iter();
+        let mut answers = link.link.clone().run(calls).await.into_iter();
         let mut heard = Vec::with_capacity(ops.len());
         for op in ops {
-            heard.push(match (op, &mut answers) {
-                (Err(invalid), _) => Err(invalid),
-                (Ok(op), answers) => match answers.next() {
-                    Some(Ok(words)) => self.read(link, &op, words).await,
-                    Some(Err(error)) => Err(self.failed(link, &op, &error).await),
+            heard.push(match op {
+                Err(invalid) => Err(invalid.clone()),
+                Ok(op) => match answers.next() {
+                    Some(Ok(answer)) => self.read(link, op, answer).await,
+                    Some(Err(error)) => Err(self.failed(link, op, &error).await),
                     None => Err(LedgerError::Unavailable { reason: "an answer is missing".to_owned() }),
                 },
             });
@@ -131,25 +133,23 @@ impl RedisLedger {
     }
 
     fn call(&self, op: &Op) -> Call<'_> {
-        let (script, mut words) = encode(op, &self.scripts);
-        words.insert(0, (self.time)());
-        Call { script, prefix: keys::prefix(op.team()), words }
+        encode(op, &(self.time)(), &self.scripts)
     }
 
     /// An override answers nothing itself: its status is asked for.
-    async fn read(&self, link: &Borrowed, op: &Op, words: Vec<String>) -> Answered {
-        let words = match op {
+    async fn read(&self, link: &Borrowed, op: &Op, answer: Value) -> Answered {
+        let answer = match op {
             Op::Override { team, limits, .. } => {
                 let status = Op::Status { team: team.clone(), limits: *limits, key: None };
-                match link.link.clone().run(&[self.call(&status)]).await.pop() {
-                    Some(Ok(words)) => words,
+                match link.link.clone().run(vec![self.call(&status)]).await.pop() {
+                    Some(Ok(answer)) => answer,
                     Some(Err(error)) => return Err(self.failed(link, &status, &error).await),
-                    None => Vec::new(),
+                    None => Value::Nil,
                 }
             }
-            _ => words,
+            _ => answer,
         };
-        decode(op, words).map_err(|garbled| LedgerError::Corrupt {
+        decode(op, &answer).map_err(|garbled| LedgerError::Corrupt {
             place: keys::prefix(op.team()),
             reason: format!("a script's answer is not understood: {}", garbled.0),
         })
@@ -161,14 +161,11 @@ impl RedisLedger {
     }
 
     /// A grant that too few replicas have is none: its caller is refused, and its record releases it.
-    async fn replicate(&self, link: &Borrowed, ops: &[Op], answers: &mut [Answered]) {
+    async fn replicate(&self, link: &Borrowed, ops: &[Checked], answers: &mut [Answered]) {
         let granted = |answer: &Answered| matches!(answer, Ok(Answer::Admit(Admission::Granted(_))));
-        let teams: BTreeSet<&TeamId> = ops
-            .iter()
-            .zip(&*answers)
-            .filter(|(_, answer)| granted(answer))
-            .map(|(op, _)| op.team())
-            .collect();
+        let granted_ops = ops.iter().zip(&*answers).filter(|(_, answer)| granted(answer));
+        let teams: BTreeSet<&TeamId> =
+            granted_ops.filter_map(|(op, _)| op.as_ref().ok()).map(Op::team).collect();
         let mut safe: HashMap<&TeamId, bool> = HashMap::new();
         if self.connection.target().is_cluster() {
             for team in teams {
@@ -179,7 +176,8 @@ impl RedisLedger {
             safe.extend(teams.into_iter().map(|team| (team, all)));
         }
         for (op, answer) in ops.iter().zip(answers) {
-            if granted(answer) && safe.get(op.team()) != Some(&true) {
+            let is_safe = op.as_ref().is_ok_and(|op| safe.get(op.team()) == Some(&true));
+            if granted(answer) && !is_safe {
                 let reason = format!("fewer than {} replicas have the reservation", self.wait_replicas);
                 *answer = Err(LedgerError::Unavailable { reason });
             }

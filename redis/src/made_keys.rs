@@ -64,12 +64,15 @@ impl RedisKeys {
     }
 
     /// The one word that the script answers.
-    async fn run(&self, script: &Script, words: Vec<String>) -> Result<String, KeyStoreError> {
+    async fn run(&self, script: &Script, words: &[&str]) -> Result<String, KeyStoreError> {
         let mut borrowed = self.connection.borrow().await.map_err(|error| failed(&error))?;
-        let call = Call { script, prefix: MADE_KEYS.to_owned(), words };
-        match borrowed.link.run(&[call]).await.pop() {
-            Some(Ok(mut answer)) => {
-                answer.pop().ok_or_else(|| corrupt("a script answered nothing".to_owned()))
+        let mut call = Call::of(script, MADE_KEYS);
+        call.word(words);
+        match borrowed.link.run(vec![call]).await.pop() {
+            Some(Ok(answer)) => {
+                let words = redis::from_redis_value::<Vec<String>>(answer);
+                let word = words.ok().and_then(|mut words| words.pop());
+                word.ok_or_else(|| corrupt("a script answered nothing that is understood".to_owned()))
             }
             Some(Err(error)) => {
                 self.connection.judge(&borrowed, &error).await;
@@ -130,8 +133,8 @@ impl KeyStore for RedisKeys {
     fn add<'a>(&'a self, key: &'a MadeKey, mark: &'a str) -> Pending<'a, Result<(), KeyStoreError>> {
         Box::pin(async move {
             let most = self.most.to_string();
-            let words = vec![key.id.as_str().to_owned(), key.encode(), mark.to_owned(), most];
-            match self.run(&self.made, words).await?.as_str() {
+            let words = [key.id.as_str(), &key.encode(), mark, &most];
+            match self.run(&self.made, &words).await?.as_str() {
                 "made" => Ok(()),
                 "taken" => Err(KeyStoreError::Taken),
                 "full" => Err(KeyStoreError::Full),
@@ -145,8 +148,7 @@ impl KeyStore for RedisKeys {
             if !is_id(id.as_str()) {
                 return Ok(false);
             }
-            let words = vec![id.as_str().to_owned(), mark.to_owned()];
-            Ok(self.run(&self.revoked, words).await? == "revoked")
+            Ok(self.run(&self.revoked, &[id.as_str(), mark]).await? == "revoked")
         })
     }
 }

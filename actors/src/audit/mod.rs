@@ -171,6 +171,15 @@ pub struct Audit {
     arbiters: [ArbiterHandle; 2],
 }
 
+/// The actor has to be woken; its drop does, so that it can't be forgotten.
+struct Knock(Mailbox<AuditActor>);
+
+impl Drop for Knock {
+    fn drop(&mut self) {
+        self.0.deliver(Wake);
+    }
+}
+
 impl Audit {
     /// Takes the folder, mends a torn end, and starts the actor and the sinks on threads of their own. Within an
     /// actix system.
@@ -251,7 +260,11 @@ impl Audit {
         let queued = self.push(waiting);
         let patience = self.shared.settings.patience;
         async move {
-            queued?;
+            if let Some(knock) = queued? {
+                // What else this thread is about to queue goes along.
+                tokio::task::yield_now().await;
+                drop(knock);
+            }
             match tokio::time::timeout(patience, written).await {
                 Ok(Ok(written)) => Ok(written),
                 // Who let it go has told why.
@@ -275,16 +288,11 @@ impl Audit {
         }
     }
 
-    fn push(&self, waiting: Waiting) -> Result<(), AuditError> {
+    fn push(&self, waiting: Waiting) -> Result<Option<Knock>, AuditError> {
         match self.shared.push(waiting) {
             None => Err(AuditError::Full),
-            Some(wake) => {
-                if wake {
-                    // One at a time: the next is sent once this one was heard.
-                    self.mailbox.deliver(Wake);
-                }
-                Ok(())
-            }
+            // One at a time: the next is due once this one was heard.
+            Some(is_due) => Ok(is_due.then(|| Knock(self.mailbox.clone()))),
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `actor` | the queue in front of a ledger that is far away: what waits goes together, under a deadline and a breaker |
-//! | `messages` | what the actor is told |
+//! | `courier` | the way to the ledger: a queue of each thread, what waits goes together |
+//! | `reach` | whether the store can be asked: its breaker, and what is known of it |
+//! | `actor` | who does the chores |
 //! | `leases` | what this replica holds open, renewed while somebody holds it |
 //! | `pauses` | who was told to come back later |
 //! | `reaper` | chores: renew, reap, look at the store, announce again after it changed its role |
@@ -15,11 +16,12 @@
 
 mod actor;
 mod allowance;
+mod courier;
 mod cursor;
 pub mod embedded;
 mod leases;
-mod messages;
 mod pauses;
+mod reach;
 mod reaper;
 mod settlements;
 pub mod store;
@@ -39,22 +41,23 @@ use gateway_core::ledger::{
 };
 use gateway_core::money::NanoUsd;
 
-pub use actor::StoreState;
 pub use allowance::{Allowance, AllowanceError, Unclosed};
 pub use cursor::Cursor;
 pub use leases::Hold;
+pub use reach::StoreState;
 pub use settlements::{Due, Settlements};
 
 use crate::supervision::{Mailbox, SendError, Vitals};
-use actor::{BudgetActor, Post};
+use actor::{BudgetActor, Post, Stop};
+use courier::Courier;
 use leases::{Held, Leases};
-use messages::{Drain, Question};
 use pauses::Pauses;
+use reach::Reach;
 
 /// What a caller waits for the ledger. Past it the answer is no.
 pub const DEADLINE: Duration = Duration::from_millis(250);
-/// More than all the requests that a gateway takes at once.
-const QUEUE: usize = 16_384;
+/// Of the actor: it is told to stop, and nothing else.
+const QUEUE: usize = 16;
 /// What a caller is told to wait where nobody knows better.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -97,11 +100,11 @@ pub trait Neighbours: Send + Sync + 'static {
 pub struct Budget {
     mailbox: Mailbox<BudgetActor>,
     ledger: Arc<dyn Ledger>,
-    neighbours: Arc<dyn Neighbours>,
+    courier: Courier,
     leases: Leases,
     pauses: Pauses,
     outage: Outage,
-    state: actor::Published,
+    reach: Reach,
     clock: Arc<dyn Clock>,
 }
 
@@ -149,18 +152,19 @@ impl Budget {
         clock: Arc<dyn Clock>,
         dice: Arc<dyn Dice>,
     ) -> Budget {
-        let (leases, state) = (Leases::default(), actor::Published::default());
+        let (leases, reach) = (Leases::default(), Reach::new(clock.clone(), dice));
+        let courier = Courier::new(ledger.clone(), neighbours.clone(), reach.clone());
         let post = Post {
             ledger: ledger.clone(),
-            neighbours: neighbours.clone(),
+            neighbours,
             leases: leases.clone(),
-            state: state.clone(),
+            reach: reach.clone(),
             clock: clock.clone(),
-            dice,
         };
         let mailbox =
             Mailbox::start("budget", QUEUE, control, clock.clone(), move || BudgetActor::new(post.clone()));
-        Budget { mailbox, ledger, neighbours, leases, pauses: Pauses::default(), outage, state, clock }
+        let pauses = Pauses::default();
+        Budget { mailbox, ledger, courier, leases, pauses, outage, reach, clock }
     }
 
     /// Rate limits and reservation together. The hold is renewed while it lives: it goes along with the
@@ -224,10 +228,19 @@ impl Budget {
 
     /// The true cost, as the durable record has it. After an error it is asked again, by the cursor.
     pub async fn settle(&self, settle: Settle) -> Result<Settled, BudgetError> {
-        let (id, unreserved) = (settle.id, settle.unreserved);
-        let Answer::Settle(settled) = self.ask(Op::Settle(settle)).await? else {
-            return Err(BudgetError::Void);
-        };
+        self.settle_all(vec![settle]).await.pop().unwrap_or(Err(BudgetError::Void))
+    }
+
+    /// All in one piece; an answer each.
+    pub async fn settle_all(&self, settles: Vec<Settle>) -> Vec<Result<Settled, BudgetError>> {
+        let asked: Vec<_> = settles.iter().map(|settle| (settle.id, settle.unreserved)).collect();
+        let said = self.courier.ask_all(settles.into_iter().map(Op::Settle).collect()).await;
+        let each = asked.into_iter().zip(said);
+        each.map(|((id, unreserved), said)| self.settled(id, unreserved, said?)).collect()
+    }
+
+    fn settled(&self, id: ReservationId, unreserved: bool, said: Answer) -> Result<Settled, BudgetError> {
+        let Answer::Settle(settled) = said else { return Err(BudgetError::Void) };
         if let (true, Outage::Allow(allowance)) = (unreserved, &self.outage) {
             allowance.close(id, settled.charged)?;
         }
@@ -286,36 +299,23 @@ impl Budget {
 
     /// Whether the store answers, as of the last look at it.
     pub fn store(&self) -> Arc<StoreState> {
-        self.state.load_full()
+        self.reach.state()
     }
 
+    /// Of the actor; its queue are the questions that nobody has answered yet.
     pub fn vitals(&self) -> Vitals {
-        self.mailbox.vitals()
+        let vitals = self.mailbox.vitals();
+        Vitals { queue: vitals.queue + self.courier.open(), ..vitals }
     }
 
-    /// Takes no more; ends the actor once what is queued is answered, `wait` at the longest.
+    /// Takes no more, and ends the actor once what is queued is answered; each waits `wait` at the longest.
     pub async fn drain(&self, wait: Duration) -> Result<(), SendError> {
-        self.mailbox.send_last(Drain, wait).await
+        let answered = self.courier.close(wait).await;
+        self.mailbox.send_last(Stop, wait).await?;
+        answered.map_err(|_open| SendError::Late)
     }
 
     async fn ask(&self, op: Op) -> Result<Answer, BudgetError> {
-        if self.ledger.gathers() && !self.mailbox.is_retired() {
-            return self.ask_itself(op).await;
-        }
-        let deadline = self.clock.now() + DEADLINE;
-        match self.mailbox.send(Question { op, deadline }, DEADLINE).await {
-            Ok(answer) => answer,
-            Err(SendError::Full | SendError::Late | SendError::Dead) => {
-                Err(BudgetError::Unavailable { retry_after: RETRY_AFTER })
-            }
-        }
-    }
-
-    /// Without the actor, whose queue, batches and breaker are for a store that is far away.
-    async fn ask_itself(&self, op: Op) -> Result<Answer, BudgetError> {
-        let team = op.team().clone();
-        let heard = tokio::time::timeout(DEADLINE, self.ledger.ask(vec![op])).await;
-        let said = heard.ok().and_then(|answers| answers.into_iter().next());
-        actor::said(&team, said, &*self.neighbours)
+        self.courier.ask(op).await
     }
 }

@@ -7,8 +7,9 @@ use actix::prelude::*;
 use gateway_core::ids::TeamId;
 use gateway_core::ledger::{Answer, Health, Lease, LedgerError, MESSAGE_LIFE, Op, Reap, ReservationId};
 
-use super::actor::{BudgetActor, Post, StoreState};
+use super::actor::{BudgetActor, Post};
 use super::cursor::BACK;
+use super::reach::{News, StoreState};
 
 /// How often it is looked whether a chore is due.
 pub(super) const TICK: Duration = Duration::from_millis(250);
@@ -67,7 +68,7 @@ impl BudgetActor {
     pub(super) fn do_chores(&mut self, ctx: &mut Context<Self>) {
         let now = self.post.clock.now();
         let Some(round) = self.chores.due(now, &self.post) else { return };
-        let Some(ticket) = self.enter(now) else { return };
+        let Ok(leave) = self.post.reach.enter() else { return };
         self.chores.busy = true;
         let done = async move {
             let looked = round.look().await;
@@ -82,16 +83,17 @@ impl BudgetActor {
             if looked.is_ok() {
                 actor.chores.well = Some(now);
             }
-            let lost = looked.err().filter(|error| matches!(error, LedgerError::Unavailable { .. }));
-            let heard = lost.map_or_else(Vec::new, |error| vec![Err(error)]);
-            actor.weigh(ticket, Some(&heard));
+            leave.weigh(match looked {
+                Err(error @ LedgerError::Unavailable { .. }) => News::Lost(Some(error.to_string())),
+                Ok(()) | Err(_) => News::Reached,
+            });
         }));
     }
 }
 
 impl Round {
     async fn look(&self) -> Result<(), LedgerError> {
-        let known = self.post.state.load_full();
+        let known = self.post.reach.state();
         let health = within(self.post.ledger.health()).await;
         let state = match &health {
             Ok(Health { term, warnings }) => {
@@ -109,7 +111,7 @@ impl Round {
                 log::error!(error = error.as_str(); "the budget store is not ready");
             }
             let changed = known.term.is_some() && state.term != known.term;
-            self.post.state.store(state.into());
+            self.post.reach.publish(state);
             if changed {
                 log::warn!(
                     "the budget store changed its role or was restarted: open reservations are announced again"

@@ -119,9 +119,8 @@ impl Settlements {
                 let some = state.waiting.len().min(BATCH);
                 state.waiting.drain(..some).collect()
             };
-            // Sent together: the budget's actor makes one batch of them.
-            let sent = batch.iter().map(|waiting| budget.settle(waiting.settle.clone()));
-            let answers = futures_util::future::join_all(sent).await;
+            let answers =
+                budget.settle_all(batch.iter().map(|waiting| waiting.settle.clone()).collect()).await;
             let mut state = self.state();
             for (waiting, answer) in batch.into_iter().zip(answers) {
                 tell(&waiting.settle, &answer);

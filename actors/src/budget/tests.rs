@@ -12,10 +12,12 @@ use super::*;
 use crate::testing::{NoDice, TestClock, spawn, until};
 
 mod files;
+mod travel;
 
 const UP: u8 = 0;
 const DOWN: u8 = 1;
 const HANGS: u8 = 2;
+const PANICS: u8 = 3;
 
 /// The rule itself, as a store that can go away.
 struct Store {
@@ -58,6 +60,7 @@ impl Store {
         match self.mode.load(Ordering::SeqCst) {
             UP => Ok(()),
             HANGS => std::future::pending().await,
+            PANICS => panic!("as the test asked"),
             _ => Err(LedgerError::Unavailable { reason: "as the test asked".to_owned() }),
         }
     }
@@ -264,56 +267,6 @@ async fn a_request_is_admitted_raised_and_settled() {
 }
 
 #[actix::test]
-async fn what_waits_goes_together_and_exactly_what_fits_passes() {
-    let bench = Bench::new(Outage::Deny);
-    let asks: Vec<_> = (0..200)
-        .map(|n| {
-            let (budget, admit) = (bench.budget.clone(), bench.admit(n, 3));
-            spawn(async move { budget.admit(admit).await })
-        })
-        .collect();
-    let mut holds = Vec::new();
-    for ask in asks {
-        if let Ok(Admitted::Granted { hold, .. }) = ask.await.unwrap() {
-            holds.push(hold);
-        }
-    }
-    assert_eq!(holds.len(), 33);
-    assert!(
-        bench.store.asks.load(Ordering::SeqCst) < 20,
-        "{} batches",
-        bench.store.asks.load(Ordering::SeqCst)
-    );
-}
-
-#[actix::test]
-async fn a_store_that_is_away_is_told_in_time_then_at_once() {
-    for (mode, within) in [(DOWN, 100), (HANGS, 400)] {
-        let bench = Bench::new(Outage::Deny);
-        let hold = bench.grant(0, 1).await;
-        bench.set(mode);
-        let refused = |n| bench.budget.admit(bench.admit(n, 1));
-        for n in 1..=3 {
-            let answer = tokio::time::timeout(Duration::from_millis(within), refused(n)).await.unwrap();
-            assert!(matches!(answer, Err(BudgetError::Unavailable { .. })), "{answer:?}");
-        }
-        until(|| bench.budget.store().error.is_some()).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let asked = bench.store.asks.load(Ordering::SeqCst);
-        for n in 4..50 {
-            let at_once = tokio::time::timeout(Duration::from_millis(50), refused(n)).await.unwrap();
-            assert!(matches!(at_once, Err(BudgetError::Unavailable { .. })));
-        }
-        assert_eq!(bench.store.asks.load(Ordering::SeqCst), asked, "nobody asks it");
-        bench.set(UP);
-        bench.clock.pass(Duration::from_secs(5));
-        bench.grant(51, 1).await;
-        assert_eq!(bench.budget.store().error, None);
-        assert!(bench.budget.settle(bench.settle(hold.id(), 1, false)).await.is_ok());
-    }
-}
-
-#[actix::test]
 async fn leases_are_renewed_while_they_are_held_and_reaped_when_not() {
     let bench = Bench::new(Outage::Deny);
     bench.house.refuses_records.store(1, Ordering::SeqCst);
@@ -350,18 +303,4 @@ async fn after_a_change_of_role_what_is_open_is_announced_and_the_cursor_goes_ba
     assert_eq!(bench.store.saw("announce"), 1);
     assert_eq!(bench.balance().await, (0, 10));
     drop(hold);
-}
-
-#[actix::test]
-async fn a_drain_answers_what_is_queued() {
-    let bench = Bench::new(Outage::Deny);
-    let last = spawn({
-        let (budget, admit) = (bench.budget.clone(), bench.admit(1, 1));
-        async move { budget.admit(admit).await }
-    });
-    tokio::task::yield_now().await;
-    bench.budget.drain(Duration::from_secs(1)).await.unwrap();
-    assert!(matches!(last.await.unwrap(), Ok(Admitted::Granted { .. })));
-    let after = bench.budget.admit(bench.admit(2, 1)).await.err();
-    assert!(matches!(after, Some(BudgetError::Unavailable { .. })));
 }

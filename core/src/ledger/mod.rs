@@ -73,8 +73,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// Every team that has books.
     fn teams(&self) -> Pending<'_, Result<Vec<TeamId>, LedgerError>>;
 
-    /// Whether questions are best asked one by one, as they come: it is in this process, and gathers them itself.
-    fn gathers(&self) -> bool {
+    /// Whether it is in this process, where it can't be out of reach.
+    fn is_near(&self) -> bool {
         false
     }
 

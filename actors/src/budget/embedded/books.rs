@@ -14,8 +14,6 @@ pub(super) struct Books {
     teams: BTreeMap<TeamId, Team>,
     disk: Disk,
     clock: Arc<dyn Clock>,
-    /// Reservations that are open, of all teams.
-    open: u64,
     /// A commit failed: memory is ahead of the disk until it is read again.
     stale: bool,
     /// No commit has succeeded since one failed.
@@ -27,11 +25,7 @@ type Answers = Vec<Result<Answer, LedgerError>>;
 impl Books {
     pub(super) fn load(disk: Disk, clock: Arc<dyn Clock>) -> Result<Books, LedgerError> {
         let teams = disk.load()?;
-        Ok(Books { open: open(&teams), teams, disk, clock, stale: false, failing: false })
-    }
-
-    pub(super) fn open(&self) -> u64 {
-        self.open
+        Ok(Books { teams, disk, clock, stale: false, failing: false })
     }
 
     /// Answers all of them after one commit; none of the questions, where that fails.
@@ -80,9 +74,7 @@ impl Books {
         let op = op.checked()?;
         let now = StoreTime::from_unix(self.clock.unix());
         let team = self.teams.remove(op.team()).unwrap_or_default();
-        let others = self.open.saturating_sub(team.pace(None).open);
         let (team, answer) = step(team, &op, now);
-        self.open = others + team.pace(None).open;
         self.teams.insert(op.team().clone(), team);
         moved.insert(op.team().clone());
         Ok(answer)
@@ -121,13 +113,8 @@ impl Books {
     fn refresh(&mut self) -> Result<(), LedgerError> {
         if self.stale {
             self.teams = self.disk.load()?;
-            self.open = open(&self.teams);
             self.stale = false;
         }
         Ok(())
     }
-}
-
-fn open(teams: &BTreeMap<TeamId, Team>) -> u64 {
-    teams.values().map(|team| team.pace(None).open).sum()
 }

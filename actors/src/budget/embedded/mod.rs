@@ -5,34 +5,30 @@
 
 mod books;
 mod disk;
+mod pace;
 mod rows;
 #[cfg(test)]
 mod tests;
 
+use gateway_core::clock::Clock;
+use gateway_core::ids::TeamId;
+use gateway_core::ledger::{Answer, Health, Ledger, LedgerError, Op, Pending};
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread::JoinHandle;
-use std::time::Duration;
-
-use gateway_core::clock::Clock;
-use gateway_core::ids::TeamId;
-use gateway_core::ledger::{Answer, Health, Ledger, LedgerError, Op, Pending};
 use tokio::sync::oneshot;
 
 use books::Books;
 use disk::Disk;
+use pace::Pace;
 
 const FILE: &str = "ledger.sqlite";
 const LOCK: &str = "ledger.lock";
 /// Questions that wait for the thread, more than all the requests that a gateway takes at once; full: the asker is
 /// told so.
 const QUEUE: usize = 16_384;
-/// While so many requests are open, a commit begins this long after the one before: it takes more of them along,
-/// and a commit costs more than what is in it.
-const MANY: u64 = 8;
-const PACE: Duration = Duration::from_micros(400);
 
 /// When a commit is on the disk itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +53,13 @@ enum Ask {
 }
 
 impl Ask {
+    fn questions(&self) -> usize {
+        match self {
+            Ask::Ops(ops, _) => ops.len(),
+            Ask::Teams(_) | Ask::Health(_) => 0,
+        }
+    }
+
     /// Nobody waits for the answer any more.
     fn is_over(&self) -> bool {
         match self {
@@ -78,20 +81,21 @@ impl EmbeddedLedger {
         let (asks, waiting) = mpsc::sync_channel::<Ask>(QUEUE);
         let work = move || {
             let _lock = lock;
-            let mut begun = clock.now();
+            let mut pace = Pace::new(clock.now());
             while let Ok(first) = waiting.recv() {
-                if books.open() >= MANY {
-                    let rest = (begun + PACE).saturating_duration_since(clock.now());
+                let wait = pace.wait(clock.now());
+                if !wait.is_zero() {
                     #[expect(
                         clippy::disallowed_methods,
                         reason = "the thread is its own, and nothing is waited for"
                     )]
-                    std::thread::sleep(rest.min(PACE));
+                    std::thread::sleep(wait);
                 }
-                begun = clock.now();
                 let asks = std::iter::once(first).chain(waiting.try_iter().take(QUEUE));
                 // Who gave up waiting is not asked for: no herd after a disk that stood still.
-                books.serve(asks.filter(|ask| !ask.is_over()).collect());
+                let asks: Vec<Ask> = asks.filter(|ask| !ask.is_over()).collect();
+                pace.begin(clock.now(), asks.iter().map(Ask::questions).sum());
+                books.serve(asks);
             }
         };
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(work);
@@ -126,7 +130,7 @@ impl Ledger for EmbeddedLedger {
         Box::pin(self.put(Ask::Teams))
     }
 
-    fn gathers(&self) -> bool {
+    fn is_near(&self) -> bool {
         true
     }
 
