@@ -29,7 +29,7 @@ impl Tokenizer {
             let rest = name.strip_prefix(*family);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', ':']))
         };
-        O200K_BASE.iter().any(|family| is_of(family)).then_some(Tokenizer::O200kBase)
+        O200K_BASE.iter().any(is_of).then_some(Tokenizer::O200kBase)
     }
 }
 
