@@ -47,7 +47,7 @@ impl Count {
     }
 
     /// Counts about so many bytes more. The first call in a process unpacks the vocabulary, which takes some 60 ms and
-    /// 24 MB. False: all is counted.
+    /// 34 MB. False: all is counted.
     pub fn go_on(&mut self, bytes: usize) -> bool {
         let name = match self.tokenizer {
             Tokenizer::O200kBase => "o200k_base",
