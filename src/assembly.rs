@@ -21,7 +21,7 @@ use crate::http::events::Listeners;
 use crate::identity::Keys;
 use crate::metrics::Metrics;
 use crate::metrics::places::Places;
-use crate::pipeline::{Room, Slots};
+use crate::pipeline::{Room, Slots, turns};
 use crate::state;
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
@@ -286,6 +286,7 @@ fn inspector(config: &Config, analyzer: Option<Analyzer>) -> Result<Inspector, S
         guard: Guard::built_in().map_err(StartError::Guard)?,
         hash_key: HashKey::new(key),
         scanner: Scanner::start(settings),
+        counts: turns(threads),
     })
 }
 

@@ -81,6 +81,8 @@ pub struct Inspector {
     pub guard: Guard,
     pub hash_key: HashKey,
     pub scanner: Scanner,
+    /// Turns for requests whose tokens are counted.
+    pub counts: Semaphore,
 }
 
 /// A Presidio analyzer.

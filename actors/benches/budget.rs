@@ -103,6 +103,7 @@ async fn request(budget: &Budget) {
         key: KeyId::new("0123456789ab"),
         bound: NanoUsd(9_000_000),
         tokens: 10,
+        least: None,
         limits: limits(),
         key_rates: Rates::UNLIMITED,
         route: route(),

@@ -11,6 +11,7 @@
 //! | [`recognizers`] | one file per kind |
 //! | [`redact`] | a request's values taken out |
 //! | [`injection`] | orders to a model where none belong |
+//! | [`tokens`] | how many tokens a model makes of texts |
 //! | [`presidio`] | what another engine is asked over the network, and what it answers |
 
 pub mod answer;
@@ -24,4 +25,5 @@ pub mod presidio;
 pub mod recognizers;
 pub mod redact;
 pub mod restore;
+pub mod tokens;
 pub mod vault;

@@ -247,6 +247,7 @@ fn admit(id: ReservationId) -> Op {
         key: KeyId::new("k"),
         bound: NanoUsd(10),
         tokens: 0,
+        least: None,
         limits: limits(),
         key_rates: Rates::UNLIMITED,
         route: route(),

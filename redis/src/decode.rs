@@ -115,6 +115,7 @@ impl<'v> Words<'v> {
             }),
             "refused" => Admission::Refused(self.refused()?),
             "limited" => Admission::RateLimited(self.limited()?),
+            "tighten" => Admission::Tighten,
             "void" => Admission::Void,
             _ => return Err(Garbled("an admission of another kind")),
         })

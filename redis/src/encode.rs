@@ -116,6 +116,16 @@ impl Words<'_> {
         self.rates(&admit.limits.rates);
         self.rates(&admit.key_rates);
         self.route(&admit.route);
+        match admit.least {
+            Some(least) => {
+                self.money(least.bound);
+                self.count(least.tokens);
+            }
+            None => {
+                self.text("");
+                self.text("");
+            }
+        }
         self.tags(&admit.tags);
     }
 

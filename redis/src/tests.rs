@@ -48,6 +48,7 @@ fn admit(n: u64, bound: i64) -> Op {
         key: KeyId::new("k"),
         bound: NanoUsd(bound),
         tokens: 0,
+        least: None,
         limits: limits(100),
         key_rates: Rates::UNLIMITED,
         route: route(),

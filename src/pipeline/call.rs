@@ -8,6 +8,7 @@ use super::inspect::Inspected;
 use super::restore::Restoring;
 use super::sending::{Attempting, Sent};
 use super::settle::{Charge, Consumed, Standing, UnderWay};
+use super::tighten;
 use super::trace::{self, TraceParent};
 use super::work::{Wanted, Work};
 use crate::gateway::{Gateway, Upstream, Worker};
@@ -138,10 +139,10 @@ impl Calling {
     }
 
     /// From here on the exchange owes what this attempt can cost.
-    async fn reserve(&self, index: usize, exchange: &mut Exchange) -> Result<(), &'static str> {
-        let bound = self.bound(index);
-        admit::raise(&self.gateway, exchange, &bound).await?;
-        exchange.bill.begins(self.under_way(index, bound));
+    async fn reserve(&mut self, index: usize, exchange: &mut Exchange) -> Result<(), &'static str> {
+        let gateway = Arc::clone(&self.gateway);
+        admit::raise(&gateway, exchange, self, index).await?;
+        exchange.bill.begins(self.under_way(index, self.bound(index)));
         Ok(())
     }
 
@@ -199,11 +200,22 @@ impl Calling {
         (name, self.bound(0))
     }
 
-    fn bound(&self, index: usize) -> Bound {
+    pub(super) fn bound(&self, index: usize) -> Bound {
         if self.work.is_free() {
             return Bound::default();
         }
         bound(&self.plan[index], &self.prompt, self.tier(index))
+    }
+
+    /// What the bound could come to at best, if [`Calling::tighten`] is asked. `None` where it would change nothing.
+    pub(super) fn least(&self, index: usize) -> Option<Bound> {
+        tighten::least(&self.plan[index], &self.prompt, self.tier(index))
+    }
+
+    /// Counts the prompt as that candidate reads it, so that its bound and those of its like become smaller.
+    pub(super) async fn tighten(&mut self, index: usize) {
+        let texts = || self.work.plain_texts();
+        self.prompt = tighten::tighten(&self.gateway, &self.plan[index], self.prompt, texts).await;
     }
 
     fn under_way(&self, index: usize, bound: Bound) -> UnderWay {

@@ -47,8 +47,8 @@ pub async fn count(
     };
     let work = Work::Count { conversation: asked.conversation, by: by.clone() };
     let wanted = Wanted::whole(work, asked.dropped);
-    let calling = Calling::new(gateway, worker, wanted, plan, inspected, &exchange);
-    if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
+    let mut calling = Calling::new(gateway, worker, wanted, plan, inspected, &exchange);
+    if let Err(failure) = admit::admit(gateway, &mut exchange, &mut calling).await {
         return Err(ended(exchange, failure).await);
     }
     answer(calling, exchange, &by).await

@@ -53,8 +53,8 @@ pub async fn embed(
     let (format, inputs) = (embedding.format, embedding.inputs.len());
     let (plan, by): (Vec<Candidate>, Vec<&'static dyn Embeds>) = plan.into_iter().unzip();
     let wanted = Wanted::whole(Work::Embed { embedding, by: by.clone() }, dropped);
-    let calling = Calling::new(gateway, worker, wanted, plan, inspected, &exchange);
-    if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
+    let mut calling = Calling::new(gateway, worker, wanted, plan, inspected, &exchange);
+    if let Err(failure) = admit::admit(gateway, &mut exchange, &mut calling).await {
         return Err(ended(exchange, failure).await);
     }
     answer(calling, exchange, &by, inputs, format).await

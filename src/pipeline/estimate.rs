@@ -1,18 +1,19 @@
 //! What a request would cost, and which limits would refuse it. Nothing is reserved and nothing is sent.
 
 use super::failure::Failure;
-use super::{Dialect, Exchange, decode, enter, identify, inspect, plan, receive};
+use super::{Dialect, Exchange, decode, enter, identify, inspect, plan, receive, tighten};
 use crate::gateway::{Gateway, Worker};
 use crate::identity::Scopes;
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use gateway_core::catalog::{Bound, Prompt, ServiceTier, bound, cost};
+use gateway_core::conversation::Conversation;
 use gateway_core::ledger::{
     Balance, Counter, Hour, KeyStatus, Limit, Rates, Refused, Route, Scope, Status, StoreTime, UsageRow,
     Window,
 };
 use gateway_core::money::NanoUsd;
-use gateway_core::routing::{self, Plan, RouteReason};
+use gateway_core::routing::{self, Candidate, Plan, RouteReason};
 use gateway_core::usage::Usage;
 use std::sync::Arc;
 
@@ -74,8 +75,8 @@ pub async fn estimate(
     let now = StoreTime::from_unix(gateway.clock.unix()).hour();
     let since = Hour(now.0.saturating_sub(HOURS_OF_HISTORY));
     let history = gateway.budget.usage(team.clone(), (since, now), None).await?;
-    let prompt = Prompt::of(&asked.conversation);
     let tier = asked.conversation.sampling.service_tier;
+    let prompt = prompt(gateway, &asked.conversation, plan.first(), &status).await;
     let bytes = asked.conversation.text_bytes();
     let candidates: Vec<Estimated> = plan
         .iter()
@@ -88,6 +89,26 @@ pub async fn estimate(
         .collect();
     let refusals = candidates.first().map_or_else(Vec::new, |first| refusals(&status, &first.bound));
     Ok(Estimate { candidates, route_reason: reason, refusals, warnings: asked.warnings })
+}
+
+/// Its texts are counted where they would be: the first candidate's bound is refused, and a tighter one may not be.
+async fn prompt(
+    gateway: &Gateway,
+    conversation: &Conversation,
+    first: Option<&Candidate>,
+    status: &Status,
+) -> Prompt {
+    let prompt = Prompt::of(conversation);
+    let Some(first) = first else { return prompt };
+    let tier = first.route.tier(conversation.sampling.service_tier);
+    let fits = |bound: &Bound| refusals(status, bound).is_empty();
+    match tighten::least(first, &prompt, tier) {
+        Some(least) if fits(&least) && !fits(&bound(first, &prompt, tier)) => {
+            let texts = || conversation.plain_texts().cloned().collect();
+            tighten::tighten(gateway, first, prompt, texts).await
+        }
+        _ => prompt,
+    }
 }
 
 fn likely(

@@ -18,6 +18,7 @@
 //! | `restore` | the caller's own values put back |
 //! | `settle` | what a request costs, however it ends |
 //! | `stream`, [`watch`] | a stream on its way to the caller; one that its caller does not take |
+//! | `tighten` | a tighter bound, where the cheap one would refuse |
 //! | `tags` | what a caller counts its request under |
 //! | `trace` | the caller's W3C trace context, kept and passed on |
 //! | `words` | ids and names of others, searched before they are told on |
@@ -44,6 +45,7 @@ mod stream;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod tighten;
 mod trace;
 mod watch;
 mod words;
@@ -58,6 +60,7 @@ pub use failure::Failure;
 pub use inspect::{WITH_GUARD, with_rules};
 pub use receive::{Held, Room};
 pub use settle::Standing;
+pub use tighten::turns;
 pub use watch::{Watch, Watched};
 
 use crate::gateway::{Gateway, Worker};
@@ -127,8 +130,9 @@ pub async fn walk(
             Err(failure) => return Err(ended(exchange, failure).await),
         };
     let (stream, include_usage) = (asked.stream, asked.include_usage);
-    let calling = Calling::new(gateway, worker, Wanted::of(asked, dialect.codec), plan, inspected, &exchange);
-    if let Err(failure) = admit::admit(gateway, &mut exchange, &calling).await {
+    let mut calling =
+        Calling::new(gateway, worker, Wanted::of(asked, dialect.codec), plan, inspected, &exchange);
+    if let Err(failure) = admit::admit(gateway, &mut exchange, &mut calling).await {
         return Err(ended(exchange, failure).await);
     }
     if !stream {

@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use futures_util::{FutureExt, StreamExt};
 use gateway_actors::audit::Query;
 use gateway_actors::provider::{ClientSettings, client};
+use gateway_actors::supervision::Tasks;
 use gateway_core::audit::{Outcome, RequestRecord};
 use gateway_core::ids::TeamId;
 use gateway_core::money::NanoUsd;
@@ -19,6 +20,7 @@ use gateway_wire::{Encode, ErrorBody, Facts, Malformed};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -159,9 +161,8 @@ async fn recorded(gateway: &Gateway, id: &str) -> Vec<RequestRecord> {
     tokio::time::timeout(Duration::from_secs(20), wait).await.expect("a record")
 }
 
-#[actix_web::test]
-async fn a_panic_leaves_one_record_and_no_hold() {
-    let folder = std::env::temp_dir().join(format!("gateway-panic-{}", uuid::Uuid::now_v7()));
+/// A gateway in a folder of its own.
+pub(super) async fn started(folder: &Path) -> (Arc<Gateway>, Tasks) {
     let (url, state) = (upstream(), folder.display().to_string());
     let environment: Environment = [
         ("OPENAI_API_KEY", "sk-one"),
@@ -175,7 +176,17 @@ async fn a_panic_leaves_one_record_and_no_hold() {
     let config = Config::load(&environment, None).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let serving = assembly::start(config).await.expect("a gateway");
     let (gateway, tasks) = serving.parts();
-    let gateway = gateway.into_inner();
+    (gateway.into_inner(), tasks)
+}
+
+pub(super) fn folder(test: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("gateway-{test}-{}", uuid::Uuid::now_v7()))
+}
+
+#[actix_web::test]
+async fn a_panic_leaves_one_record_and_no_hold() {
+    let folder = folder("panic");
+    let (gateway, tasks) = started(&folder).await;
     let settings =
         ClientSettings { connect_timeout: Duration::from_secs(3), ca_pem: None, use_system_proxy: false };
     let worker = Worker { client: client(&settings).expect("a client"), tasks, watch: Rc::default() };

@@ -1,7 +1,7 @@
 //! What a request asks of a model: an answer, vectors, or a count of its own tokens.
 
 use gateway_core::catalog::{Prompt, ServiceTier};
-use gateway_core::conversation::Conversation;
+use gateway_core::conversation::{Conversation, Text};
 use gateway_core::embedding::Embedding;
 use gateway_wire::embeddings::Embeds;
 use gateway_wire::{Asked, Call, Counts, Inbound, Outbound, Target};
@@ -66,6 +66,14 @@ impl Work {
             Work::Converse(conversation) => Prompt::of(conversation),
             Work::Embed { embedding, .. } => Prompt::of_inputs(embedding),
             Work::Count { .. } => Prompt::default(),
+        }
+    }
+
+    /// What a tokenizer can count of it.
+    pub(super) fn plain_texts(&self) -> Vec<Text> {
+        match self {
+            Work::Converse(conversation) => conversation.plain_texts().cloned().collect(),
+            Work::Embed { .. } | Work::Count { .. } => Vec::new(),
         }
     }
 

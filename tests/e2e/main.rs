@@ -16,6 +16,7 @@
 //! | [`identity`] | who may call what, before a body is read |
 //! | [`inputs`] | requests that are wrong, and what their callers are told |
 //! | [`budgets`], [`shared_budgets`] | what teams may spend: one gateway, two on one Redis |
+//! | [`bounds`] | requests that their bytes are too many for, and their tokens are not |
 //! | [`tags`] | usage by what callers tag their requests with |
 //! | [`limits`] | limits set on the command line; who was told to come back later |
 //! | [`chaos`] | three gateways on one Redis while processes die: the bill keeps to the limit |
@@ -45,6 +46,7 @@
 
 mod alerts;
 mod audit;
+mod bounds;
 mod budgets;
 mod chaos;
 mod client;

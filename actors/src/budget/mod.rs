@@ -127,6 +127,8 @@ pub enum Admitted {
     },
     Refused(Refused),
     RateLimited(RateLimited),
+    /// Only its [`Admit::least`] would fit: nothing is held, and the same id may ask again.
+    Tighten,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -190,6 +192,7 @@ impl Budget {
                 self.pauses.note(&admit.team, &admit.key, &limited, self.clock.now());
                 Ok(Admitted::RateLimited(limited))
             }
+            Ok(Answer::Admit(Admission::Tighten)) => Ok(Admitted::Tighten),
             Ok(_) => Err(BudgetError::Void),
             Err(BudgetError::Unavailable { retry_after }) => match &self.outage {
                 Outage::Deny(_) => Err(BudgetError::Unavailable { retry_after }),

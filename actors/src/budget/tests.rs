@@ -6,7 +6,7 @@ use actix::Arbiter;
 use gateway_core::audit::settlement::{Settlement, Share};
 use gateway_core::audit::{Few, Named, RequestId, RequestRecord, Time};
 use gateway_core::ids::{ModelName, UpstreamName};
-use gateway_core::ledger::{Found, Health, Limit, Route, StoreTime, Team, step};
+use gateway_core::ledger::{Found, Health, Least, Limit, Route, StoreTime, Team, step};
 
 use super::*;
 use crate::testing::{NoDice, TestClock, spawn, until};
@@ -171,6 +171,7 @@ impl Bench {
             key: KeyId::new("k"),
             bound: NanoUsd(bound),
             tokens: 0,
+            least: None,
             limits: limits(),
             key_rates: Rates::UNLIMITED,
             route: Route { provider: UpstreamName::new("openai").unwrap(), model: ModelName::new("m") },
@@ -263,6 +264,23 @@ async fn a_request_is_admitted_raised_and_settled() {
     assert_eq!(bench.budget.teams().await, Ok(vec![team()]));
     let negative = bench.budget.admit(bench.admit(3, -1)).await.err();
     assert!(matches!(negative, Some(BudgetError::Ledger(LedgerError::Invalid(_)))));
+}
+
+#[actix::test]
+async fn where_a_tighter_bound_may_fit_nothing_is_held_and_the_same_id_asks_again() {
+    let bench = Bench::new(Outage::Deny);
+    let hold = bench.grant(1, 60).await;
+    let loose =
+        |least| Admit { least: Some(Least { bound: NanoUsd(least), tokens: 0 }), ..bench.admit(2, 41) };
+    let refused = bench.budget.admit(loose(41)).await;
+    assert!(matches!(refused, Ok(Admitted::Refused(_))), "{refused:?}");
+    let tighten = bench.budget.admit(loose(40)).await;
+    assert!(matches!(tighten, Ok(Admitted::Tighten)), "{tighten:?}");
+    assert_eq!(bench.balance().await, (0, 60));
+    let granted = bench.budget.admit(bench.admit(2, 40)).await;
+    assert!(matches!(granted, Ok(Admitted::Granted { .. })), "{granted:?}");
+    assert_eq!(bench.balance().await, (0, 100));
+    drop(hold);
 }
 
 #[actix::test]

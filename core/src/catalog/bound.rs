@@ -1,5 +1,6 @@
 //! The most that a request can cost on a route: what is reserved before it is sent. Cheap: no tokenizer, for
-//! none makes more tokens of a text than the text has bytes.
+//! none makes more tokens of a text than the text has bytes. Where that would refuse it, plain texts may be counted
+//! ([`Prompt::counted`]).
 
 #![deny(
     clippy::float_arithmetic,
@@ -9,7 +10,7 @@
     clippy::cast_sign_loss
 )]
 
-use super::{Ability, Price, Rates, ServiceTier};
+use super::{Ability, Price, Rates, ServiceTier, Tokenizer};
 use crate::conversation::{CacheTtl, Content, Conversation, Media, Output, Part, Reasoning, Source, Text};
 use crate::embedding::Embedding;
 use crate::ids::ProviderKind;
@@ -44,6 +45,10 @@ const WIDEST_WINDOW: u64 = 2_097_152;
 pub struct Prompt {
     /// Text and everything around it, in tokens at most.
     tokens: u64,
+    /// Of them, the bytes of what a tokenizer can count.
+    plain: u64,
+    /// By which they were counted, and how many tokens they are at most.
+    counted: Option<(Tokenizer, u64)>,
     images: u64,
     /// Of them, those that a provider may take in their full size.
     unscaled: u64,
@@ -81,6 +86,7 @@ impl Prompt {
                 .text_bytes()
                 .saturating_add(conversation.signed_bytes())
                 .saturating_add(PER_MESSAGE),
+            plain: conversation.plain_texts().map(|text| text.json_len() as u64).sum(),
             choices: u64::from(conversation.sampling.choices.unwrap_or(1)),
             thinks: !matches!(conversation.reasoning, None | Some(Reasoning::Off)),
             windows: 1,
@@ -113,6 +119,21 @@ impl Prompt {
             windows: inputs,
             ..Prompt::default()
         }
+    }
+
+    /// By which tokenizer its plain texts ([`Conversation::plain_texts`]) can be counted, so that its bound on this
+    /// route may be smaller. `None`: it can't, or they are counted.
+    pub fn countable(&self, route: &Route) -> Option<Tokenizer> {
+        let tokenizer = Tokenizer::of(route.kind, &route.model)?;
+        let is_counted = self.counted.is_some_and(|(by, _)| by == tokenizer);
+        (self.plain > 0 && !self.unseen && !is_counted).then_some(tokenizer)
+    }
+
+    /// The same, where its plain texts are so many tokens at most, whatever stands between them. All that is around
+    /// them, and what a provider writes in a form of its own, is reckoned as before.
+    #[must_use]
+    pub fn counted(self, by: Tokenizer, tokens: u64) -> Prompt {
+        Prompt { counted: Some((by, tokens.min(self.plain))), ..self }
     }
 
     fn add(&mut self, tokens: u64) {
@@ -158,7 +179,13 @@ impl Prompt {
         if self.unseen {
             return window.unwrap_or(WIDEST_WINDOW);
         }
-        let tokens = self.tokens.saturating_add(self.images(&candidate.route)).saturating_add(self.audio);
+        let texts = match self.counted {
+            Some((by, tokens)) if Tokenizer::of(candidate.route.kind, &candidate.route.model) == Some(by) => {
+                self.tokens.saturating_sub(self.plain).saturating_add(tokens)
+            }
+            _ => self.tokens,
+        };
+        let tokens = texts.saturating_add(self.images(&candidate.route)).saturating_add(self.audio);
         window.map_or(tokens, |window| tokens.min(window.saturating_mul(self.windows)))
     }
 

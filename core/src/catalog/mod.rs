@@ -9,6 +9,7 @@ mod price;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tokenizer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use bound::{Bound, Prompt, bound};
 pub use facts::{Abilities, Ability, Effort, Efforts, Fact, Facts};
 pub use price::{ListedRates, LongContext, Price, Rates, ServiceTier, cost};
 pub use table::Mode;
+pub use tokenizer::Tokenizer;
 
 use crate::ids::{ModelName, ProviderKind, UpstreamName};
 use table::{Row, Table};

@@ -105,6 +105,13 @@ impl Conversation {
         total as u64
     }
 
+    /// What a model reads as it stands, text by text: of all that [`Conversation::text_bytes`] counts, what was said
+    /// and what tools answered. Names, tools, arguments, documents, thoughts and refusals are written by a provider
+    /// in forms of its own.
+    pub fn plain_texts(&self) -> impl Iterator<Item = &Text> {
+        self.turns.iter().flat_map(|turn| &turn.parts).flat_map(Part::plain_texts)
+    }
+
     /// Bytes of signatures: a provider reads out of them what it signed, the whole thought, where the text beside is
     /// a summary of it, or empty. Nobody else can read them.
     pub fn signed_bytes(&self) -> u64 {

@@ -122,6 +122,15 @@ impl Part {
         }
     }
 
+    /// Its own text, or those of a tool's result.
+    pub(super) fn plain_texts(&self) -> impl Iterator<Item = &Text> {
+        let parts = match &self.content {
+            Content::ToolResult(result) => &result.content[..],
+            _ => std::slice::from_ref(self),
+        };
+        parts.iter().filter_map(Part::as_text)
+    }
+
     pub(super) fn media_len(&self) -> usize {
         match &self.content {
             Content::Image(media) | Content::Document(media) | Content::Audio(media) => match &media.source {

@@ -21,17 +21,35 @@ pub(super) fn enter(
     limits: &Limits,
     now: StoreTime,
 ) -> Result<(), Admission> {
+    match passes(team, admit, admit.bound, admit.tokens, limits, now) {
+        Ok((of_team, of_key)) => {
+            team.set_buckets(None, of_team);
+            team.set_buckets(Some(&admit.key), of_key);
+            Ok(())
+        }
+        Err(refusal) => {
+            let least = admit.least.map(|least| passes(team, admit, least.bound, least.tokens, limits, now));
+            Err(if matches!(least, Some(Ok(_))) { Admission::Tighten } else { refusal })
+        }
+    }
+}
+
+/// The buckets of team and key with so many tokens in them, if those and the bound fit.
+fn passes(
+    team: &Team,
+    admit: &Admit,
+    bound: NanoUsd,
+    tokens: u64,
+    limits: &Limits,
+    now: StoreTime,
+) -> Result<(Pace, Pace), Admission> {
     // A limit of zero blocks what costs nothing, too.
-    let blocks = |limit: NanoUsd, left: i64| limit == NanoUsd::ZERO || admit.bound.0 > left;
-    unless(team, Windows::at(now), limits, admit.bound, blocks).map_err(Admission::Refused)?;
+    let blocks = |limit: NanoUsd, left: i64| limit == NanoUsd::ZERO || bound.0 > left;
+    unless(team, Windows::at(now), limits, bound, blocks).map_err(Admission::Refused)?;
     let pour = |key: Option<&KeyId>, rates: &Rates, scope: Scope| {
-        team.pace(key).pour(admit.tokens, rates, scope, now).map_err(Admission::RateLimited)
+        team.pace(key).pour(tokens, rates, scope, now).map_err(Admission::RateLimited)
     };
-    let of_team = pour(None, &limits.rates, Scope::Team)?;
-    let of_key = pour(Some(&admit.key), &admit.key_rates, Scope::Key)?;
-    team.set_buckets(None, of_team);
-    team.set_buckets(Some(&admit.key), of_key);
-    Ok(())
+    Ok((pour(None, &limits.rates, Scope::Team)?, pour(Some(&admit.key), &admit.key_rates, Scope::Key)?))
 }
 
 /// `spent + reserved + need ≤ limit`, in both windows.

@@ -30,6 +30,9 @@ pub enum Admission {
     Granted(Granted),
     Refused(Refused),
     RateLimited(RateLimited),
+    /// It does not fit, but [`super::Admit::least`] would. Nothing is reserved and no refusal is counted: ask again
+    /// with a tighter bound, or with the same and no `least`.
+    Tighten,
     /// The id was settled before this reserve arrived, or is no longer (or not yet) an id of this hour:
     /// nobody waits for this answer, or a clock is wrong.
     Void,

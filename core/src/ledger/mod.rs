@@ -47,7 +47,8 @@ pub use answer::{
 pub use due::{due, tags};
 pub use limits::{Limit, Limits, MOST, Override, Rates};
 pub use op::{
-    AFTER_MONTH, Admit, Announce, LEASE, MESSAGE_LIFE, Op, REAP_BATCH, Raise, Reap, ReservationId, Settle,
+    AFTER_MONTH, Admit, Announce, LEASE, Least, MESSAGE_LIFE, Op, REAP_BATCH, Raise, Reap, ReservationId,
+    Settle,
 };
 pub use rate::{Bucket, MINUTE, MOST_PER_MINUTE, Meter};
 pub use rule::step;

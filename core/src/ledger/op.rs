@@ -93,6 +93,9 @@ pub struct Admit {
     pub bound: NanoUsd,
     /// Input and output at their bounds, for tokens a minute.
     pub tokens: u64,
+    /// What more work could take both to, at best. Where they do not fit and this would, nothing is counted, since
+    /// the same id comes again: [`super::Admission::Tighten`].
+    pub least: Option<Least>,
     /// The configuration's; an override in the ledger goes before them.
     pub limits: Limits,
     pub key_rates: Rates,
@@ -100,6 +103,13 @@ pub struct Admit {
     pub route: Route,
     /// Where refusals are counted too.
     pub tags: Vec<Tag>,
+}
+
+/// No bound of the same request is smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Least {
+    pub bound: NanoUsd,
+    pub tokens: u64,
 }
 
 /// A fallback: the same reservation, now for all attempts together.
@@ -177,6 +187,10 @@ impl Op {
             Op::Admit(admit) => {
                 checked(admit.bound, "bound")?;
                 tokens(admit.tokens)?;
+                if let Some(least) = &admit.least {
+                    checked(least.bound, "least")?;
+                    tokens(least.tokens)?;
+                }
                 admit.limits.check()?;
                 admit.key_rates.check()?;
                 named(&admit.key, &admit.route)?;

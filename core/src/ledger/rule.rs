@@ -9,7 +9,7 @@
 //! | open | granted again | to the new total, if it fits | lease | lease, the larger total | closed, cost for hold | after its lease: reaped, hold charged |
 //! | reaped | void | void | gone | gone | closed, cost for the reaper's charge | handed out until recorded |
 //! | closed | void | void | gone | gone | nothing | |
-//! | unknown | opened, if it fits | void | gone | opened | closed, cost charged | |
+//! | unknown | opened, if it fits; else it stays unknown | void | gone | opened | closed, cost charged | |
 //! | unknown and old | void | void | gone | gone | nothing | |
 
 use super::answer::{Admission, Answer, Interrupted, Lease, Raised, Reaped as ReapAnswer, Settled};
@@ -108,10 +108,9 @@ impl Books<'_> {
             None if self.is_void(admit.id) => return Admission::Void,
             None => {
                 if let Err(refusal) = admission::enter(self.team, admit, &limits, self.now) {
-                    let refused = Tally::default().with(Counter::Refused, 1);
-                    let hour = admit.id.made_at().hour();
-                    self.team.count(hour, &admit.route, &refused);
-                    self.team.count_tagged(hour, &admit.tags, &admit.route, &refused);
+                    if refusal != Admission::Tighten {
+                        self.count_refused(admit);
+                    }
                     return refusal;
                 }
                 let open = Open {
@@ -127,6 +126,13 @@ impl Books<'_> {
             }
         };
         Admission::Granted(admission::granted(self.team, admit, &limits, granted_at, self.now))
+    }
+
+    fn count_refused(&mut self, admit: &Admit) {
+        let refused = Tally::default().with(Counter::Refused, 1);
+        let hour = admit.id.made_at().hour();
+        self.team.count(hour, &admit.route, &refused);
+        self.team.count_tagged(hour, &admit.tags, &admit.route, &refused);
     }
 
     fn raise(&mut self, raise: &Raise) -> Raised {

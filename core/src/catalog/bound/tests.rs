@@ -3,7 +3,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::{Catalog, Place, cost};
-use crate::conversation::{Arguments, RawJson, Role, Sampling, Text, Thinking, Tool, ToolCall, Turn};
+use crate::conversation::{
+    Arguments, RawJson, Role, Sampling, Text, Thinking, Tool, ToolCall, ToolResult, Turn,
+};
 use crate::embedding::{Inputs, Tokens};
 use crate::ids::{ModelName, UpstreamName};
 use crate::routing::Route;
@@ -213,6 +215,52 @@ fn a_picture_is_the_dearest_that_its_model_may_make_of_it() {
         Candidate { upstream: 0, route: Arc::new(route), output_bound: 9, output_was_bounded: false };
     let bound = bound(&candidate, &Prompt::of(&asking(vec![Content::Image(media(url()))])), None);
     assert_eq!(bound.input, around + IMAGE_OF_4O_MINI);
+}
+
+#[test]
+fn counted_texts_make_the_bound_smaller_where_their_tokenizer_is_the_models() {
+    let (openai, azure) = (ProviderKind::OpenAi, ProviderKind::AzureOpenAi);
+    let around = PER_MESSAGE + PER_MESSAGE + PER_PART;
+    let result = Content::ToolResult(ToolResult {
+        call_id: Text::new("call_1"),
+        name: None,
+        content: vec![Part::new(text(TEXT)), Part::new(Content::Image(media(url())))],
+        is_error: false,
+    });
+    let in_result = around + PER_PART + PER_PART + IMAGE;
+    let bytes = TEXT.len() as u64;
+    let document = Content::Document(media(Source::Plain(Text::new(TEXT))));
+    for (case, kind, model, content, plain, counted) in [
+        ("a text", openai, "gpt-4o", text(TEXT), around + bytes, around + 12),
+        ("a text, at Azure", azure, "gpt-4o", text(TEXT), around + bytes, around + 12),
+        ("what a tool answered", openai, "gpt-4o", result, in_result + bytes, in_result + 12),
+        ("a document", openai, "gpt-4o", document, around + bytes, around + bytes),
+        ("a call", openai, "gpt-4o", call(None), around + 6, around + 6),
+        ("a thought", openai, "gpt-4o", thinking(TEXT, None, None), around + bytes, around + bytes),
+        ("a refusal", openai, "gpt-4o", Content::Refusal(Text::new(TEXT)), around + bytes, around + bytes),
+        ("another tokenizer", openai, "gpt-4", text(TEXT), around + bytes, around + bytes),
+        (
+            "another vendor",
+            ProviderKind::Anthropic,
+            "claude-opus-4-6",
+            text(TEXT),
+            around + bytes,
+            around + bytes,
+        ),
+        ("a file by its address", openai, "gpt-4o", Content::Document(media(url())), 128_000, 128_000),
+    ] {
+        let (candidate, asked) = (candidate(kind, model, 100), asking(vec![content]));
+        let prompt = Prompt::of(&asked);
+        let most = |prompt: &Prompt| bound(&candidate, prompt, None).input;
+        assert_eq!(most(&prompt), plain, "{case}");
+        assert_eq!(most(&prompt.counted(Tokenizer::O200kBase, 12)), counted, "{case}");
+        let countable = prompt.countable(&candidate.route);
+        assert_eq!(countable.is_some(), counted < plain, "{case}");
+        let counted = prompt.counted(Tokenizer::O200kBase, 12);
+        assert_eq!(counted.countable(&candidate.route), None, "{case}: once");
+        let more = most(&prompt.counted(Tokenizer::O200kBase, u64::MAX));
+        assert_eq!(more, plain, "{case}: never more than its bytes");
+    }
 }
 
 /// Prompts like the examples of the vendors' documents, and the usage that is told there: the bound holds, and

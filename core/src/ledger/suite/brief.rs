@@ -27,6 +27,7 @@ pub(super) fn brief(answer: &Answer) -> String {
                 no.retry_after.map_or("never".to_owned(), |wait| format!("in {} ms", wait.as_millis()));
             format!("limited: {:?} {:?} {}, {wait}", no.scope, no.which, no.limit)
         }
+        Answer::Admit(Admission::Tighten) => "tighten".to_owned(),
         Answer::Admit(Admission::Void) | Answer::Raise(Raised::Void) => "void".to_owned(),
         Answer::Raise(Raised::Granted) => "granted".to_owned(),
         Answer::Raise(Raised::Refused(no)) => format!("refused: {} need {}", no.window.name(), no.need.0),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Admit, Announce, Counter, Hour, Limit, Limits, Op, Override, Raise, Rates, Reap, ReservationId, Route,
-    Settle, StoreTime, Tally,
+    Admit, Announce, Counter, Hour, Least, Limit, Limits, Op, Override, Raise, Rates, Reap, ReservationId,
+    Route, Settle, StoreTime, Tally,
 };
 use super::brief::brief;
 use super::{Oracle, Rules, Step, tagged};
@@ -80,11 +80,21 @@ impl Story {
             key: KeyId::new("k1"),
             bound: NanoUsd(bound),
             tokens,
+            least: None,
             limits: self.limits,
             key_rates: self.key_rates,
             route: Story::route(),
             tags: Vec::new(),
         })
+    }
+
+    /// With what its bound and tokens could come to at best.
+    fn admit_loose(&self, id: ReservationId, most: (i64, u64), least: (i64, u64)) -> Op {
+        let mut op = self.admit_tokens(id, most.0, most.1);
+        if let Op::Admit(admit) = &mut op {
+            admit.least = Some(Least { bound: NanoUsd(least.0), tokens: least.1 });
+        }
+        op
     }
 
     fn raise(&self, id: ReservationId, total: i64) -> Op {
@@ -165,6 +175,7 @@ pub fn cases() -> Vec<Case> {
         requests_a_minute(),
         tokens_a_minute(),
         parallel_requests(),
+        a_bound_that_can_be_tighter(),
         blocked_and_unlimited(),
         a_clock_that_steps_back(),
         an_empty_bucket_as_the_clock_steps_back(),
@@ -402,6 +413,41 @@ fn parallel_requests() -> Case {
         (71, s.admit(id(71, 4), 1), "granted, 998 left"),
     ];
     Case { name: "parallel requests, freed by settle and reaper", lines }
+}
+
+fn a_bound_that_can_be_tighter() -> Case {
+    let mut s = Story::new("tighter", 10, 100);
+    s.limits.rates.tokens_per_minute = Limit::AtMost(600);
+    s.key_rates.max_parallel = Limit::AtMost(2);
+    let mut blocked = Story::new("tighter", 0, 100);
+    blocked.limits.rates = s.limits.rates;
+    let lines = vec![
+        (0, s.admit_loose(id(0, 1), (6, 100), (1, 1)), "granted, 4 left"),
+        (0, s.admit_loose(id(0, 1), (9, 900), (1, 1)), "granted, 4 left"),
+        (0, s.admit_loose(id(0, 2), (5, 100), (4, 500)), "tighten"),
+        (1, s.status(), "spent 0/0 reserved 6/6 open 1"),
+        (1, s.admit_tokens(id(0, 2), 4, 100), "granted, 0 left"),
+        (2, s.settle_as(id(0, 2), 1, 100, false), "found open 4, charged 1"),
+        // No better than the bound was, in the end: counted once.
+        (2, s.admit_loose(id(2, 3), (5, 100), (3, 100)), "tighten"),
+        (2, s.admit_tokens(id(2, 3), 4, 100), "refused: daily limit 10 spent 1 reserved 6 need 4"),
+        (3, s.admit_loose(id(2, 4), (5, 100), (4, 100)), "refused: daily limit 10 spent 1 reserved 6 need 5"),
+        (4, s.admit_loose(id(2, 5), (1, 601), (1, 430)), "tighten"),
+        (4, s.admit_loose(id(2, 5), (1, 601), (1, 441)), "limited: Team TokensPerMinute 600, never"),
+        (
+            5,
+            blocked.admit_loose(id(2, 6), (5, 1), (0, 0)),
+            "refused: daily limit 0 spent 1 reserved 6 need 5",
+        ),
+        (6, s.admit_loose(id(2, 7), (3, 1), (0, 0)), "granted, 0 left"),
+        // Nothing would fit into the budget, but not beside two others.
+        (7, s.admit_loose(id(2, 8), (1, 1), (0, 0)), "refused: daily limit 10 spent 1 reserved 9 need 1"),
+        (8, s.settle(id(2, 7), 0), "found open 3, charged 0"),
+        (9, s.usage(), "m: requests 2, refused 5, cost_nano 1"),
+        (10, s.settle(id(0, 1), 0), "found open 6, charged 0"),
+        (10, s.admit_loose(id(0, 1), (90, 1), (0, 0)), "void"),
+    ];
+    Case { name: "no refusal is counted where a tighter bound may fit", lines }
 }
 
 fn blocked_and_unlimited() -> Case {

@@ -8,11 +8,11 @@ use uuid::Builder;
 
 use super::super::rule::Rules;
 use super::super::{
-    Admission, Admit, Announce, Answer, Counter, Interrupted, Limit, Limits, Op, Override, Raise, Raised,
-    Rates, Reap, ReservationId, Route, Settle, StoreTime, Tag, Tally,
+    Admission, Admit, Announce, Answer, Counter, Interrupted, Least, Limit, Limits, Op, Override, Raise,
+    Raised, Rates, Reap, ReservationId, Route, Settle, StoreTime, Tag, Tally,
 };
 use super::choices::Choices;
-use super::replicas::{BOUND, MOST_ATTEMPTS, Message, Phase, REPLICAS, Replica, Request};
+use super::replicas::{BOUND, LOOSE, MOST_ATTEMPTS, Message, Phase, REPLICAS, Replica, Request};
 use super::{Oracle, Step};
 use crate::ids::{KeyId, ModelName, TagName, TagValue, TeamId, UpstreamName};
 use crate::money::NanoUsd;
@@ -135,7 +135,7 @@ impl<'a> World<'a> {
             team: self.chance.below(4) % 3 % 2,
             owner,
             phase: Phase::Admitting,
-            total: BOUND,
+            total: if self.chance.below(3) == 1 { BOUND + LOOSE } else { BOUND },
             bill: 0,
             cost: 0,
             granted_at: None,
@@ -145,19 +145,27 @@ impl<'a> World<'a> {
             reaper_records: Default::default(),
             acked: false,
         };
+        self.requests.push(request);
+        self.reserve(self.requests.len() - 1);
+    }
+
+    fn reserve(&mut self, place: usize) {
+        let request = &self.requests[place];
+        let is_loose = request.total > BOUND;
         let op = Op::Admit(Admit {
-            id,
+            id: request.id,
             team: self.teams[request.team].clone(),
             key: KeyId::new("k"),
-            bound: NanoUsd(BOUND),
-            tokens: 100,
+            bound: NanoUsd(request.total),
+            tokens: if is_loose { 150 } else { 100 },
+            least: is_loose.then_some(Least { bound: NanoUsd(BOUND), tokens: 100 }),
             limits: self.limits(),
             key_rates: World::key_rates(),
-            route: self.route(&request),
-            tags: self.tags(&request),
+            route: self.route(request),
+            tags: self.tags(request),
         });
-        self.requests.push(request);
-        self.send(owner, Some(self.requests.len() - 1), op);
+        let owner = request.owner;
+        self.send(owner, Some(place), op);
     }
 
     pub(super) fn send(&mut self, from: usize, request: Option<usize>, op: Op) {
@@ -211,6 +219,7 @@ impl<'a> World<'a> {
                         request.acked = true;
                         Phase::Ended
                     }
+                    Admission::Tighten => Phase::Tightening,
                     Admission::Void => Phase::Recording,
                 };
             }
@@ -235,6 +244,11 @@ impl<'a> World<'a> {
         }
         match request.phase {
             Phase::Going => self.requests[place].phase = Phase::Upstream,
+            Phase::Tightening => {
+                let request = &mut self.requests[place];
+                (request.phase, request.total) = (Phase::Admitting, BOUND);
+                self.reserve(place);
+            }
             Phase::Upstream => self.end_attempt(place),
             Phase::Admitting if self.chance.rarely(3) => self.give_up_reserve(place),
             Phase::Raising if self.chance.rarely(3) => self.requests[place].phase = Phase::Recording,

@@ -9,6 +9,8 @@ use super::super::{Op, ReservationId, StoreTime};
 pub(super) const REPLICAS: usize = 3;
 /// One attempt's bound.
 pub(super) const BOUND: i64 = 4;
+/// What a bound that was not worked at is above it.
+pub(super) const LOOSE: i64 = 2;
 pub(super) const MOST_ATTEMPTS: i64 = 3;
 
 /// Where a request is at its owner.
@@ -16,6 +18,8 @@ pub(super) const MOST_ATTEMPTS: i64 = 3;
 pub(super) enum Phase {
     /// The reserve is on its way, and somebody waits.
     Admitting,
+    /// Refused by its loose bound alone: it works at a tighter one.
+    Tightening,
     /// May send its next attempt upstream.
     Going,
     /// An attempt is out.
