@@ -268,7 +268,7 @@ async fn a_request_is_admitted_raised_and_settled() {
 
 #[actix::test]
 async fn where_a_tighter_bound_may_fit_nothing_is_held_and_the_same_id_asks_again() {
-    let bench = Bench::new(Outage::Deny);
+    let bench = Bench::new(Outage::Deny(None));
     let hold = bench.grant(1, 60).await;
     let loose =
         |least| Admit { least: Some(Least { bound: NanoUsd(least), tokens: 0 }), ..bench.admit(2, 41) };
