@@ -1,6 +1,7 @@
 //! `GET /v1/audit/recent`: the newest records of the audit trail, page by page. `GET /v1/audit/status`: how the
 //! trail and its deliveries are.
 
+use super::query::wrong;
 use super::{refusal, respond};
 use crate::gateway::Gateway;
 use crate::identity::{Principal, Scopes};
@@ -12,10 +13,8 @@ use gateway_actors::audit::sinks::SinkStatus;
 use gateway_actors::audit::{Page, Place, Query, Status, StatusFilter};
 use gateway_core::audit::{Named, Time};
 use gateway_core::ids::TeamId;
-use gateway_wire::Malformed;
 use gateway_wire::native::Native;
 use serde_json::{Value, json};
-use std::borrow::Cow;
 use std::time::Duration;
 
 const LIMIT: usize = 50;
@@ -146,13 +145,6 @@ fn query(text: &str) -> Result<Query, Failure> {
     Ok(query)
 }
 
-/// The name of a parameter is the caller's: it is told only where it is short and plain.
-fn wrong(name: &str, problem: &'static str) -> Failure {
-    let field = Named::new(name).filter(|name| name.as_str().len() <= 32);
-    let field = field.map_or_else(|| "query".to_owned(), |name| name.to_string());
-    Failure::Malformed(Malformed::Field { field, problem: Cow::Borrowed(problem) })
-}
-
 fn time(text: &str) -> Option<Time> {
     let midnight = || Some(text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc());
     let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).ok().or_else(midnight)?;
@@ -164,6 +156,7 @@ fn time(text: &str) -> Option<Time> {
 mod tests {
     use super::*;
     use gateway_core::ids::KeyId;
+    use gateway_wire::Malformed;
 
     #[test]
     fn parameters_are_read_or_refused_by_name() {

@@ -1,19 +1,20 @@
 //! `POST /v1/estimate`: what a request would cost, at most and likely.
 
+mod form;
+
 use super::{budgets, limits, respond};
 use crate::gateway::{Gateway, Worker, request_id};
-use crate::pipeline::{Dialect, Estimate, Estimated, Refusal, estimate};
+use crate::pipeline::{Estimate, Estimated, Refusal, estimate};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use gateway_core::catalog::ServiceTier;
 use gateway_core::ledger::{Scope, Window};
 use gateway_core::money::{NanoUsd, PicoUsdPerToken};
-use gateway_core::routing::Tail;
 use gateway_wire::native::Native;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// Takes a request of the native or of OpenAI's dialect, since the one reads the other.
+/// Takes a request of any endpoint that has a price.
 pub async fn answer(
     request: HttpRequest,
     mut payload: Payload,
@@ -21,8 +22,7 @@ pub async fn answer(
     worker: Data<Worker>,
 ) -> HttpResponse {
     let id = request_id(&*gateway.clock, &*gateway.dice);
-    let dialect = Dialect { codec: &Native, tail: Tail::Defaults };
-    match estimate(&gateway, &worker, dialect, &id, &request, &mut payload).await {
+    match estimate(&gateway, &worker, form::of, &id, &request, &mut payload).await {
         Ok(estimate) => budgets::told(&gateway, Ok(View::new(estimate))),
         Err(failure) => respond::unread(respond::failed(&Native, &failure, &id), payload),
     }

@@ -34,6 +34,7 @@ pub mod metrics;
 mod openapi;
 pub mod operations;
 pub mod pages;
+mod query;
 pub mod redact;
 mod respond;
 pub mod usage;

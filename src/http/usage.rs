@@ -1,6 +1,7 @@
 //! `GET /v1/usage`: what was used, by hour or day, team, model, provider and tag.
 
 use super::budgets::{told, visible};
+use super::query::wrong;
 use crate::gateway::Gateway;
 use crate::identity::{Principal, Scopes};
 use crate::pipeline::{Failure, identify};
@@ -8,11 +9,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, NaiveDate};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use gateway_core::audit::Named;
 use gateway_core::ids::{ModelName, TagName, TagValue, TeamId, UpstreamName};
 use gateway_core::ledger::{Counter, Hour, StoreTime, Tally, USAGE_KEPT, UsageRow};
 use gateway_core::money::NanoUsd;
-use gateway_wire::Malformed;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -168,13 +167,6 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The name of a parameter is the caller's: it is told only where it is short and plain.
-fn wrong(name: &str, problem: &'static str) -> Failure {
-    let field = Named::new(name).filter(|name| name.as_str().len() <= 32);
-    let field = field.map_or_else(|| "query".to_owned(), |name| name.to_string());
-    Failure::Malformed(Malformed::Field { field, problem: Cow::Borrowed(problem) })
-}
-
 /// What rows have in common; what is not grouped by is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
@@ -287,6 +279,7 @@ mod tests {
     use super::*;
     use gateway_core::ids::{ModelName, UpstreamName};
     use gateway_core::ledger::Route;
+    use gateway_wire::Malformed;
 
     const NOW: Duration = Duration::from_secs(1_764_000_000);
 

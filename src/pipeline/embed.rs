@@ -7,6 +7,7 @@ use super::settle::Consumed;
 use super::work::{Wanted, Work};
 use super::{Served, admit, begin, ended, falls_back, inspect, receive, record, sending, tags, unplanned};
 use crate::gateway::{Gateway, Worker};
+use crate::identity::Principal;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
@@ -36,7 +37,9 @@ pub async fn embed(
         let names = &gateway.config.usage.tags;
         asked.embedding.tags = tags::given(names, request.headers(), Vec::new(), &mut asked.dropped)?;
         exchange.note(|record| record::asked(record, &gateway.embeddings, None, Some(&asked.model)));
-        let plan = plan(gateway, &asked, request.headers(), &mut exchange)?;
+        let Plan { candidates, reason } = plan(gateway, &asked, request.headers(), &exchange.principal)?;
+        exchange.routed(reason);
+        let plan = able(gateway, candidates)?;
         admit::paused(gateway, &exchange)?;
         let inspected = inspect::inspect_inputs(gateway, worker, &exchange, &mut asked.embedding).await?;
         if let Some(summary) = &inspected.summary {
@@ -60,13 +63,12 @@ pub async fn embed(
     answer(calling, exchange, &by, inputs, format).await
 }
 
-/// The candidates, each with how it is asked. Never empty.
-fn plan(
+pub(super) fn plan(
     gateway: &Gateway,
     asked: &Asked,
     headers: &HeaderMap,
-    exchange: &mut Exchange,
-) -> Result<Vec<(Candidate, &'static dyn Embeds)>, Failure> {
+    principal: &Principal,
+) -> Result<Plan, Failure> {
     let plan = gateway.embeddings.plan(&Ask {
         provider: None,
         model: Some(&asked.model),
@@ -79,13 +81,17 @@ fn plan(
         max_output: Some(0),
         needs: asked.embedding.needs(),
         conversation: None,
-        allowed: gateway.config.routing.allowed(&exchange.principal),
+        allowed: gateway.config.routing.allowed(principal),
         roll: gateway.dice.roll(),
     });
-    let team = &exchange.principal.team;
-    let plan = plan.map_err(|error| unplanned(gateway, team, error, [&asked.model]));
-    let Plan { candidates, reason } = plan?;
-    exchange.routed(reason);
+    plan.map_err(|error| unplanned(gateway, &principal.team, error, [&asked.model]))
+}
+
+/// The candidates, each with how it is asked. Never empty.
+fn able(
+    gateway: &Gateway,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<(Candidate, &'static dyn Embeds)>, Failure> {
     let with = |candidate: Candidate| {
         let by = gateway.upstreams[candidate.upstream].codec.embeds()?;
         Some((candidate, by))

@@ -1,13 +1,15 @@
 //! What a request would cost, and which limits would refuse it. Nothing is reserved and nothing is sent.
 
 use super::failure::Failure;
-use super::{Dialect, Exchange, decode, enter, identify, inspect, plan, receive, tighten};
+use super::work::Work;
+use super::{Dialect, Exchange, decode, embed, enter, identify, inspect, plan, receive, tighten};
 use crate::gateway::{Gateway, Worker};
 use crate::identity::Scopes;
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderMap;
 use actix_web::web::Payload;
+use bytes::Bytes;
 use gateway_core::catalog::{Bound, Prompt, ServiceTier, bound, cost};
-use gateway_core::conversation::Conversation;
 use gateway_core::ledger::{
     Balance, Counter, Hour, KeyStatus, Limit, Rates, Refused, Route, Scope, Status, StoreTime, UsageRow,
     Window,
@@ -15,6 +17,7 @@ use gateway_core::ledger::{
 use gateway_core::money::NanoUsd;
 use gateway_core::routing::{self, Candidate, Plan, RouteReason};
 use gateway_core::usage::Usage;
+use gateway_wire::embeddings;
 use std::sync::Arc;
 
 /// English has about four bytes a token, with most tokenizers.
@@ -49,12 +52,22 @@ pub enum Refusal {
     MaxParallel(Scope),
 }
 
+/// Of what kind a request is.
+#[derive(Clone, Copy)]
+pub enum Priced {
+    Answer(Dialect),
+    Vectors,
+}
+
+/// By the query's words, the headers and the body.
+type Form = fn(&str, &HeaderMap, &[u8]) -> Result<Priced, Failure>;
+
 /// # Errors
 /// As for the request itself, up to the point where money would be asked for.
 pub async fn estimate(
     gateway: &Arc<Gateway>,
     worker: &Worker,
-    dialect: Dialect,
+    form: Form,
     id: &str,
     request: &HttpRequest,
     payload: &mut Payload,
@@ -65,9 +78,11 @@ pub async fn estimate(
     let mut exchange = Exchange::open(gateway, id.to_owned(), principal, slot, None);
     receive::check_media_type(request.headers())?;
     let body = exchange.receive(gateway, payload, request.headers()).await?;
-    let mut asked = decode(gateway, dialect, &body, request.headers(), &exchange)?;
-    let Plan { candidates: plan, reason } = plan(gateway, dialect, &asked, &exchange.principal)?;
-    inspect::inspect(gateway, worker, &mut exchange, &mut asked.conversation).await?;
+    let asked = match form(request.query_string(), request.headers(), &body)? {
+        Priced::Answer(dialect) => answer(gateway, worker, &mut exchange, dialect, request, &body).await?,
+        Priced::Vectors => vectors(gateway, worker, &exchange, request, &body).await?,
+    };
+    let Searched { work, bytes, plan: Plan { candidates: plan, reason }, warnings } = asked;
     let (team, key) = (&exchange.principal.team, &exchange.principal.key_id);
     let budget = gateway.config.budgets.of(team);
     let key = Some((key.clone(), exchange.principal.limits.over(budget.key_rates)));
@@ -75,9 +90,8 @@ pub async fn estimate(
     let now = StoreTime::from_unix(gateway.clock.unix()).hour();
     let since = Hour(now.0.saturating_sub(HOURS_OF_HISTORY));
     let history = gateway.budget.usage(team.clone(), (since, now), None).await?;
-    let tier = asked.conversation.sampling.service_tier;
-    let prompt = prompt(gateway, &asked.conversation, plan.first(), &status).await;
-    let bytes = asked.conversation.text_bytes();
+    let tier = work.tier();
+    let prompt = prompt(gateway, &work, plan.first(), &status).await;
     let candidates: Vec<Estimated> = plan
         .iter()
         .map(|candidate| {
@@ -88,24 +102,57 @@ pub async fn estimate(
         })
         .collect();
     let refusals = candidates.first().map_or_else(Vec::new, |first| refusals(&status, &first.bound));
-    Ok(Estimate { candidates, route_reason: reason, refusals, warnings: asked.warnings })
+    Ok(Estimate { candidates, route_reason: reason, refusals, warnings })
+}
+
+/// A request as it would be sent.
+struct Searched {
+    work: Work,
+    /// Of its texts.
+    bytes: u64,
+    plan: Plan,
+    warnings: Vec<String>,
+}
+
+async fn answer(
+    gateway: &Arc<Gateway>,
+    worker: &Worker,
+    exchange: &mut Exchange,
+    dialect: Dialect,
+    request: &HttpRequest,
+    body: &Bytes,
+) -> Result<Searched, Failure> {
+    let mut asked = decode(gateway, dialect, body, request.headers(), exchange)?;
+    let plan = plan(gateway, dialect, &asked, &exchange.principal)?;
+    inspect::inspect(gateway, worker, exchange, &mut asked.conversation).await?;
+    let bytes = asked.conversation.text_bytes();
+    Ok(Searched { work: Work::Converse(asked.conversation), bytes, plan, warnings: asked.warnings })
+}
+
+async fn vectors(
+    gateway: &Arc<Gateway>,
+    worker: &Worker,
+    exchange: &Exchange,
+    request: &HttpRequest,
+    body: &Bytes,
+) -> Result<Searched, Failure> {
+    let mut asked = embeddings::decode(body)?;
+    let plan = embed::plan(gateway, &asked, request.headers(), &exchange.principal)?;
+    inspect::inspect_inputs(gateway, worker, exchange, &mut asked.embedding).await?;
+    let bytes = asked.embedding.most_tokens();
+    let work = Work::Embed { embedding: asked.embedding, by: Vec::new() };
+    Ok(Searched { work, bytes, plan, warnings: Vec::new() })
 }
 
 /// Its texts are counted where they would be: the first candidate's bound is refused, and a tighter one may not be.
-async fn prompt(
-    gateway: &Gateway,
-    conversation: &Conversation,
-    first: Option<&Candidate>,
-    status: &Status,
-) -> Prompt {
-    let prompt = Prompt::of(conversation);
+async fn prompt(gateway: &Gateway, work: &Work, first: Option<&Candidate>, status: &Status) -> Prompt {
+    let prompt = work.prompt();
     let Some(first) = first else { return prompt };
-    let tier = first.route.tier(conversation.sampling.service_tier);
+    let tier = first.route.tier(work.tier());
     let fits = |bound: &Bound| refusals(status, bound).is_empty();
     match tighten::least(first, &prompt, tier) {
         Some(least) if fits(&least) && !fits(&bound(first, &prompt, tier)) => {
-            let texts = || conversation.plain_texts().cloned().collect();
-            tighten::tighten(gateway, first, prompt, texts).await
+            tighten::tighten(gateway, first, prompt, || work.plain_texts()).await
         }
         _ => prompt,
     }

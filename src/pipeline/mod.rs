@@ -54,7 +54,7 @@ mod work;
 pub use call::Told;
 pub use count::count;
 pub use embed::embed;
-pub use estimate::{Estimate, Estimated, Refusal, estimate};
+pub use estimate::{Estimate, Estimated, Priced, Refusal, estimate};
 pub use exchange::{Ending, Exchange, Slot, Slots};
 pub use failure::Failure;
 pub use inspect::{WITH_GUARD, with_rules};

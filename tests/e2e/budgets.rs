@@ -347,3 +347,32 @@ async fn an_estimate_tells_what_would_be_reserved_and_spends_nothing() {
     let refusal = &told["would_refuse"][0];
     assert_eq!((&refusal["scope"], &refusal["limit"]), (&json!("team"), &json!("daily_limit_usd")), "{told}");
 }
+
+/// The same body, asked for and sent: what is reserved is what was told.
+#[tokio::test]
+async fn an_estimate_of_any_endpoint_is_what_it_would_reserve() {
+    let text = "x".repeat(4_000);
+    let system = json!([{"type": "text", "text": text, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]);
+    let said = json!([{"role": "user", "content": "Hello"}]);
+    for (endpoint, body) in [
+        (
+            "/v1/messages",
+            json!({"model": "claude-opus-4-6", "max_tokens": 5, "system": system, "messages": said,
+                "tools": [{"name": "t", "input_schema": {"type": "object"}}]}),
+        ),
+        ("/v1/chat/completions", json!({"model": "gpt-4o", "max_tokens": 5, "n": 2, "messages": said})),
+        ("/v1/complete", json!({"model": "gpt-4o", "max_tokens": 5, "messages": said})),
+        ("/v1/embeddings", json!({"model": "text-embedding-3-small", "input": text})),
+    ] {
+        let told = Gateway::start().await.post("/v1/estimate", &body).await;
+        let bound = nano(&told.json()["bound_usd"]);
+        assert_eq!(told.status, 200, "{endpoint}: {}", told.text());
+        // A nano less, and it is refused; so much, and it is served.
+        let short = limited(bound - 1).start().await;
+        assert_eq!(short.post(endpoint, &body).await.status, 402, "{endpoint}: {bound}");
+        let enough = limited(bound).start().await;
+        assert_eq!(enough.post(endpoint, &body).await.status, 200, "{endpoint}: {bound}");
+        let named = enough.post(&format!("/v1/estimate?endpoint={endpoint}"), &body).await.json();
+        assert_eq!(nano(&named["bound_usd"]), bound, "{endpoint}");
+    }
+}

@@ -75,12 +75,13 @@ pub(super) fn usage() {}
 
 /// What a request would cost
 ///
-/// Takes a request of the native dialect or of OpenAI's, and tells what it would cost at most and likely, and which
-/// limits would refuse it now. Nothing is reserved and nothing is sent.
+/// Takes a request of any endpoint that has a price, and tells what it would cost at most and likely, and which limits
+/// would refuse it now. Nothing is reserved and nothing is sent.
 #[utoipa::path(
     post,
     path = "/v1/estimate",
     tag = "budgets",
+    params(("endpoint" = Option<String>, Query, description = "Whose request it is: `/v1/complete`, `/v1/chat/completions`, `/v1/messages` or `/v1/embeddings`. Where absent, what only one of them has decides.")),
     request_body = CompleteRequest,
     responses((status = 200, description = "By today's prices and limits.", body = Estimate)),
 )]
