@@ -265,14 +265,6 @@ impl Link {
         answers
     }
 
-    /// Commands on one key, in one piece.
-    pub(crate) async fn pipeline<T: FromRedisValue>(&mut self, pipe: &redis::Pipeline) -> RedisResult<T> {
-        match self {
-            Link::One(link) => pipe.query_async(link).await,
-            Link::Cluster(link) => pipe.query_async(link).await,
-        }
-    }
-
     pub(crate) async fn query<T: FromRedisValue>(&mut self, command: &redis::Cmd) -> RedisResult<T> {
         match self {
             Link::One(link) => command.query_async(link).await,

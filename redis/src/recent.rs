@@ -1,9 +1,9 @@
 //! The newest lines of all replicas' audit trails, for people who look: one stream, its oldest entries cut off.
 //! A view, and no book: what is lost here stands in the replica's own trail.
 
-use redis::RedisError;
+use redis::{RedisError, Script};
 
-use crate::connection::{Connection, Target};
+use crate::connection::{Call, Connection, Target};
 use crate::keys::RECENT;
 
 /// Lines that are kept, and a little more: Redis cuts in whole nodes.
@@ -12,6 +12,7 @@ pub const RECENT_LINES: usize = 10_000;
 /// The stream of all replicas' newest lines.
 pub struct RecentLines {
     connection: Connection,
+    script: Script,
 }
 
 /// Where an entry stands: by Redis's clock, and within its millisecond.
@@ -48,7 +49,8 @@ impl std::fmt::Display for EntryId {
 impl RecentLines {
     /// Connects with the first question.
     pub fn new(target: Target) -> RecentLines {
-        RecentLines { connection: Connection::new(target) }
+        let script = Script::new(include_str!("../scripts/recent.lua"));
+        RecentLines { connection: Connection::new(target), script }
     }
 
     /// Adds lines in their order. After an error some may be there: a reader takes one of each id.
@@ -56,17 +58,18 @@ impl RecentLines {
     /// # Errors
     /// No answer within the connection's deadline, or a refusal.
     pub async fn add(&self, lines: &[&[u8]]) -> Result<(), RecentError> {
-        let mut pipe = redis::pipe();
-        for line in lines {
-            pipe.cmd("XADD").arg(RECENT).arg("MAXLEN").arg("~").arg(RECENT_LINES);
-            pipe.arg("*").arg("line").arg(*line).ignore();
-        }
+        // One call and one answer, whose cost is for all of them.
+        let mut call = Call::of(&self.script, RECENT);
+        call.word(RECENT_LINES).word(lines);
         let mut borrowed = self.connection.borrow().await.map_err(failed)?;
-        let added = borrowed.link.pipeline::<()>(&pipe).await;
-        if let Err(error) = &added {
-            self.connection.judge(&borrowed, error);
+        match borrowed.link.run(vec![call]).await.pop() {
+            Some(Err(error)) => {
+                self.connection.judge(&borrowed, &error);
+                Err(failed(error))
+            }
+            Some(Ok(_)) => Ok(()),
+            None => Err(RecentError { reason: "a script gave no answer".to_owned() }),
         }
-        added.map_err(failed)
     }
 
     /// At most `count` entries, the newest first; those before `before`, where it is given.

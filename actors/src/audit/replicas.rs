@@ -16,9 +16,9 @@ use super::recent::{Found, Page, Place, Query, takes};
 use super::shared::Shared;
 
 /// Lines that travel together.
-const BATCH: Most = Most { records: 200, bytes: 256 << 10 };
-/// What is written within it travels together: at most twenty batches a second.
-const GATHER: Duration = Duration::from_millis(50);
+const BATCH: Most = Most { records: 1_000, bytes: 1 << 20 };
+/// What is written within it travels together: at most ten batches a second.
+const GATHER: Duration = Duration::from_millis(100);
 /// Until Redis is asked again.
 const BREATH: Duration = Duration::from_secs(1);
 /// No sink can have this name, so its file is no sink's.
