@@ -15,8 +15,8 @@ use super::reader::{self, Most};
 use super::recent::{Found, Page, Place, Query, takes};
 use super::shared::Shared;
 
-/// Lines that travel together.
-const BATCH: Most = Most { records: 1_000, bytes: 1 << 20 };
+/// Lines that travel together: Redis answers nobody else while it takes them, a millisecond or so.
+const BATCH: Most = Most { records: 250, bytes: 512 << 10 };
 /// What is written within it travels together: at most ten batches a second.
 const GATHER: Duration = Duration::from_millis(100);
 /// Until Redis is asked again.

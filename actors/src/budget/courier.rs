@@ -21,6 +21,9 @@ use crate::supervision::Tasks;
 const BATCH: usize = 256;
 /// Batches that travel at once, of each thread: while one is answered the next is on its way.
 const TRAVELLING: usize = 2;
+/// Questions that may be open, of all threads: more than all the requests that a gateway takes at once. What operators
+/// ask beside them has no other bound.
+pub(super) const MOST_OPEN: usize = 16_384;
 
 /// Clones are one; every thread's questions are counted here.
 #[derive(Clone)]
@@ -79,7 +82,7 @@ impl Courier {
     /// the question travels on.
     pub(super) async fn ask(&self, op: Op) -> Said {
         let none = BudgetError::Unavailable { retry_after: RETRY_AFTER };
-        if self.0.is_closed.load(Ordering::Acquire) {
+        if self.0.is_closed.load(Ordering::Acquire) || self.open() >= MOST_OPEN {
             return Err(none);
         }
         let _open = Open::counted(&self.0.open, 1);

@@ -133,3 +133,18 @@ async fn threads_ask_beside_each_other_and_learn_of_an_outage_together() {
     assert_eq!(bench.store.asks.load(Ordering::SeqCst), asked, "left alone by this thread, too");
     arbiter.stop();
 }
+
+#[actix::test]
+async fn no_more_are_asked_at_once_than_there_is_room_for() {
+    let bench = Bench::new(Outage::Deny(None));
+    bench.set(HANGS);
+    let mut asks: Vec<_> =
+        (0..courier::MOST_OPEN as u64).map(|n| Box::pin(bench.budget.admit(bench.admit(n, 1)))).collect();
+    for ask in &mut asks {
+        assert!(futures_util::FutureExt::now_or_never(ask).is_none());
+    }
+    let refused = futures_util::FutureExt::now_or_never(bench.budget.admit(bench.admit(u64::MAX, 1)));
+    assert!(matches!(refused, Some(Err(BudgetError::Unavailable { .. }))), "{refused:?}");
+    drop(asks);
+    assert_eq!(bench.budget.vitals().queue, 0);
+}
